@@ -1,0 +1,80 @@
+"""Accuracy on photographs: the path softmax beside a flat leaf softmax and independent level heads, trained alike.
+
+usage: python benchmarks/accuracy.py --labels LABELS.CSV [--method path] [--seeds 1] [--out FILE.json]
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from baselines import FLAT, INDEPENDENT, IndependentLevels
+
+from classifier.config import TrainingConfig
+from classifier.evaluation import evaluate
+from classifier.learning import calibrate, train_model
+from classifier.manifest import Manifest, read_manifest
+from classifier.method import PATH_SOFTMAX
+from taxonomy import Hierarchy, read_taxonomy
+from worker.terminal import print_table, progress_bars
+
+METHODS = {"path": PATH_SOFTMAX, "flat": FLAT, "independent": INDEPENDENT}
+COLUMNS = ("method", "seed", "minutes", "full path", "level 1", "level 2", "level 3", "F1", "AP", "AC", "R@95",
+           "distance", "contradictory")  # fmt: skip
+
+
+def measure(name: str, manifest: Manifest, hierarchy: Hierarchy, config: TrainingConfig) -> dict[str, object]:
+    """Train one method from scratch and evaluate it on the test split."""
+    train, val, test = (manifest.split(split) for split in ("train", "val", "test"))
+    with TemporaryDirectory() as work, progress_bars() as progress:
+        started, cpu_started = time.monotonic(), time.process_time()
+        model, _ = train_model(train, hierarchy, config, Path(work), method=METHODS[name], progress=progress)
+        minutes, cpu_minutes = (time.monotonic() - started) / 60, (time.process_time() - cpu_started) / 60
+        calibration = calibrate(model, val, "val", config.target_accuracy, progress, need_threshold=False)
+        if isinstance(model.output, IndependentLevels):
+            model.output.contradictions = 0
+        metrics = evaluate(model.climbs(test, calibration.temperature, progress), calibration)
+    contradictory = metrics["incoherent_fraction"]
+    if isinstance(model.output, IndependentLevels):
+        contradictory = model.output.contradictions / len(test)
+    return {"method": name, "seed": config.seed, "train_minutes": minutes, "train_cpu_minutes": cpu_minutes,
+            "contradictory_fraction": contradictory, "metrics": metrics}  # fmt: skip
+
+
+def row(result: dict) -> list[object]:
+    """One line of the table."""
+    metrics = result["metrics"]
+    tops = [level["top1"] for level in metrics["levels"]]
+    curve = metrics["operating_curve"]
+    return [result["method"], result["seed"], result["train_minutes"], metrics["full_path_accuracy"], *tops,
+            metrics["hierarchical_f1"], curve["ap"], curve["ac"], curve["recall_at_95"],
+            metrics["mean_hierarchical_distance"], result["contradictory_fraction"]]  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--labels", type=Path, required=True)
+    parser.add_argument("--method", choices=[*METHODS, "all"], default="all")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=TrainingConfig().epochs)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    taxonomy = read_taxonomy(options.labels)
+    manifest, hierarchy = read_manifest(options.labels, taxonomy), Hierarchy.compile(taxonomy)
+    results = []
+    for seed in range(options.seeds):
+        for name in METHODS if options.method == "all" else [options.method]:
+            config = TrainingConfig(seed=seed, epochs=options.epochs)
+            results.append(measure(name, manifest, hierarchy, config))
+            if options.out:
+                options.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    print_table(f"{options.labels}, {options.threads} threads", COLUMNS, [row(result) for result in results])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The model: training, calibration, decision and bundles on torch and timm; no database, no broker."""

@@ -1,0 +1,65 @@
+"""Errors of the classifier; `code` is the stable failure code of the design where a job can fail with it."""
+
+from typing import ClassVar
+
+from taxonomy import CladistError
+
+
+class ManifestError(CladistError):
+    """A labels.csv that cannot be used; the message names file and line."""
+
+
+class TrainingError(CladistError):
+    """Training that cannot start or go on."""
+
+
+class CalibrationError(CladistError):
+    """Too little data for the calibration that was asked for."""
+
+
+class BundleError(CladistError):
+    """A bundle that is missing, damaged or of another taxonomy release."""
+
+    code: ClassVar[str] = "bundle_not_found"
+
+
+class ReleaseMismatchError(BundleError):
+    """A bundle and a taxonomy of different releases."""
+
+    code: ClassVar[str] = "taxonomy_mismatch"
+
+
+class AssetError(CladistError):
+    """An asset that can never be classified as it is."""
+
+    code: ClassVar[str] = "internal_error"
+
+
+class UnreadableImageError(AssetError):
+    """Empty, truncated or damaged image data."""
+
+    code: ClassVar[str] = "unreadable_image"
+
+
+class UnsupportedFormatError(AssetError):
+    """Data in no allowed image format, whatever its name says."""
+
+    code: ClassVar[str] = "unsupported_format"
+
+
+class ImageTooLargeError(AssetError):
+    """An image of more pixels, or a file of more bytes, than allowed."""
+
+    code: ClassVar[str] = "image_too_large"
+
+
+class AssetNotFoundError(AssetError):
+    """No asset at the address."""
+
+    code: ClassVar[str] = "asset_not_found"
+
+
+class AccessDeniedError(AssetError):
+    """An asset that may not be read."""
+
+    code: ClassVar[str] = "access_denied"

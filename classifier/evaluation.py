@@ -1,0 +1,174 @@
+"""Evaluate predictions of a labelled split: every field of `cladist evaluate --json`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.calibration import Calibration, expected_calibration_error
+from taxonomy import Hierarchy
+from taxonomy.metrics import hierarchical_f1, is_ancestor_or_self, lca_heights, operating_curve
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_TOP = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Climbs:
+    """What evaluation keeps of S samples: M climb steps instead of (S, N) probabilities.
+
+    A climb runs from the best terminal up the best path to a root. Where a sample is labelled at an inner node that is
+    no terminal, what lies below is unknown: steps below the label are left out.
+
+    samples, nodes, probs: (M,).     truth: (S,) node positions.
+    top5: (S, L) whether a true node is among the five most probable of level 1, 2, ...
+    incoherent: (S,) whether any node is more probable than a parent of it.
+    """
+
+    hierarchy: Hierarchy
+    truth: Ints
+    samples: Ints
+    nodes: Ints
+    probs: Floats
+    top5: Bools
+    incoherent: Bools
+
+    @property
+    def right(self) -> Bools:
+        """(M,) whether a step is an ancestor-or-self of the truth."""
+        return is_ancestor_or_self(self.nodes, self.truth[self.samples], self.hierarchy)
+
+    @property
+    def ends(self) -> Ints:
+        """(S,) the step at which each climb begins: its deepest node."""
+        return np.searchsorted(self.samples, np.arange(len(self.truth)))
+
+    def wrong_probs(self) -> Floats:
+        """For each sample labelled at a terminal: the probability of the last wrong node on its climb, else 0."""
+        found = np.zeros(len(self.truth))
+        wrong = ~self.right
+        np.maximum.at(found, self.samples[wrong], self.probs[wrong])
+        return found[self.hierarchy.is_terminal[self.truth]]
+
+
+def collect_climbs(batches: Iterable[tuple[Floats, Ints, Ints]], hierarchy: Hierarchy) -> Climbs:
+    """Gather climbs from batches of (node probabilities (B, N), best terminals' nodes (B,), truth (B,))."""
+    truths: list[Ints] = []
+    samples: list[int] = []
+    nodes: list[int] = []
+    probs: list[float] = []
+    top5: list[Bools] = []
+    incoherent: list[Bools] = []
+    for rows, best, truth in batches:
+        first = sum(map(len, truths))
+        for offset, (row, end, true_node) in enumerate(zip(rows, best, truth, strict=True)):
+            climb = _judged(hierarchy.path(int(end), row)[::-1], int(true_node), hierarchy)
+            samples.extend([first + offset] * len(climb))
+            nodes.extend(climb)
+            probs.extend(row[list(climb)])
+        truths.append(truth)
+        top5.append(_in_top(rows, truth, hierarchy))
+        incoherent.append(np.any(rows[:, hierarchy.edges[:, 1]] > rows[:, hierarchy.edges[:, 0]], axis=1))
+    return Climbs(
+        hierarchy,
+        np.concatenate(truths),
+        np.array(samples, dtype=np.int64),
+        np.array(nodes, dtype=np.int64),
+        np.array(probs, dtype=np.float64),
+        np.concatenate(top5),
+        np.concatenate(incoherent),
+    )
+
+
+def evaluate(climbs: Climbs, calibration: Calibration) -> dict[str, Any]:
+    """The metrics object of the design; accuracies, shares and F1 in [0, 1], distances in edges."""
+    hierarchy, truth = climbs.hierarchy, climbs.truth
+    predicted = climbs.nodes[climbs.ends]
+    heights = lca_heights(predicted, truth, hierarchy)
+    mistakes = heights[predicted != truth]
+    at_terminal = hierarchy.is_terminal[truth]
+    curve = operating_curve(climbs.samples, climbs.nodes, climbs.probs, truth, hierarchy)
+    return {
+        "samples": len(truth),
+        "full_path_accuracy": _mean((predicted == truth)[at_terminal]),
+        "levels": [level_metrics(climbs, level) for level in range(1, hierarchy.depth + 1)],
+        "hierarchical_f1": hierarchical_f1(predicted, truth, hierarchy),
+        "mistake_severity": _mean(mistakes),
+        "mean_hierarchical_distance": _mean(heights),
+        "incoherent_fraction": _mean(climbs.incoherent),
+        "operating_curve": {
+            "ap": curve.ap,
+            "ac": curve.ac,
+            "recall_at_90": curve.recall_at(0.90),
+            "recall_at_95": curve.recall_at(0.95),
+        },
+        "decision": decision_metrics(climbs, calibration),
+    }
+
+
+def level_metrics(climbs: Climbs, level: int) -> dict[str, Any]:
+    """One row of the table by level, over the samples whose truth reaches it.
+
+    top1: whether the best path's node of this level is true. macro_top1: its mean over the true nodes.
+    ece: over all answers given at this level, those to samples whose truth ends above included.
+    """
+    hierarchy = climbs.hierarchy
+    here = hierarchy.levels[climbs.nodes] == level
+    right = climbs.right
+    hit = np.zeros(len(climbs.truth), dtype=bool)
+    hit[climbs.samples[here & right]] = True
+    pairs = hierarchy.lineage[climbs.truth].tocoo()  # (sample, true node) for every true ancestor-or-self
+    at_level = hierarchy.levels[pairs.col] == level
+    samples, true_nodes = pairs.row[at_level], pairs.col[at_level]
+    reached = np.unique(samples)
+    totals = np.bincount(true_nodes, minlength=len(hierarchy))
+    hits = np.bincount(true_nodes, weights=hit[samples], minlength=len(hierarchy))
+    return {
+        "level": level,
+        "nodes": int((hierarchy.levels == level).sum()),
+        "samples": len(reached),
+        "top1": _mean(hit[reached]),
+        "top5": _mean((hit | climbs.top5[:, level - 1])[reached]),
+        "macro_top1": _mean(hits[totals > 0] / totals[totals > 0]),
+        "ece": expected_calibration_error(climbs.probs[here], right[here]),
+    }
+
+
+def decision_metrics(climbs: Climbs, calibration: Calibration) -> dict[str, Any]:
+    """How the decisions fare: accuracy of those made, share of samples with one, and their mean level."""
+    threshold = calibration.threshold if calibration.threshold is not None else 0.0
+    samples, first = np.unique(climbs.samples[climbs.probs >= threshold], return_index=True)
+    steps = np.flatnonzero(climbs.probs >= threshold)[first]
+    return {
+        "target_accuracy": calibration.target_accuracy,
+        "threshold": calibration.threshold,
+        "accuracy": _mean(climbs.right[steps]),
+        "coverage": len(samples) / len(climbs.truth),
+        "mean_level": _mean(climbs.hierarchy.levels[climbs.nodes[steps]]),
+    }
+
+
+def _judged(climb: tuple[int, ...], truth: int, hierarchy: Hierarchy) -> tuple[int, ...]:
+    if hierarchy.is_terminal[truth]:
+        return climb
+    return tuple(node for node in climb if node == truth or truth not in hierarchy.ancestors_or_self(node))
+
+
+def _in_top(rows: Floats, truth: Ints, hierarchy: Hierarchy) -> Bools:
+    found = np.zeros((len(rows), hierarchy.depth), dtype=bool)
+    ancestry = hierarchy.lineage[truth]
+    for level, nodes in enumerate(hierarchy.level_slices):
+        width = min(_TOP, nodes.stop - nodes.start)
+        top = nodes.start + np.argpartition(-rows[:, nodes], width - 1, axis=1)[:, :width]  # (B, width)
+        for position in range(width):
+            found[:, level] |= np.asarray(ancestry[np.arange(len(rows)), top[:, position]]).ravel()
+    return found
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else 0.0

@@ -1,0 +1,44 @@
+"""One linear head per level, and the whole network: backbone, heads, coherence."""
+
+import torch
+from torch import Tensor, nn
+
+from taxonomy import Hierarchy
+
+_INIT_STD = 0.01  # small, so that training starts from nearly equal terminals
+
+
+class LevelHeads(nn.Module):
+    """(B, D) features -> (B, C) logits: the nodes of level 1, 2, ... in order, then the "stop here" logits."""
+
+    def __init__(self, feature_count: int, hierarchy: Hierarchy) -> None:
+        super().__init__()
+        widths = [level.stop - level.start for level in hierarchy.level_slices]
+        if len(hierarchy.inner_terminals):
+            widths.append(len(hierarchy.inner_terminals))
+        self.heads = nn.ModuleList(_head(feature_count, width) for width in widths)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) -> (B, C)."""
+        return torch.cat([head(features) for head in self.heads], dim=1)
+
+
+def _head(feature_count: int, width: int) -> nn.Linear:
+    head = nn.Linear(feature_count, width)
+    nn.init.normal_(head.weight, std=_INIT_STD)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+class HierarchicalNet(nn.Module):
+    """(B, 3, H, W) normalised images -> (B, C) logits."""
+
+    def __init__(self, backbone: nn.Module, heads: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = heads
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, C)."""
+        logits: Tensor = self.heads(self.backbone(images))
+        return logits

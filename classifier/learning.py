@@ -1,0 +1,221 @@
+"""From a labels.csv to a bundle: train, calibrate on held-out images, measure, write."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from classifier.backbone import Backbone, default_device, make_backbone
+from classifier.bundle import Bundle, BundleInfo, library_versions, write_bundle, write_calibration, write_metrics
+from classifier.calibration import Calibration, fit_temperature
+from classifier.config import TrainingConfig
+from classifier.dataset import Batch, ImageStore, PlainImages
+from classifier.errors import CalibrationError, TrainingError
+from classifier.evaluation import Climbs, collect_climbs, evaluate
+from classifier.heads import HierarchicalNet
+from classifier.manifest import Manifest, Sample, label_positions
+from classifier.method import PATH_SOFTMAX, Method, Output
+from classifier.progress import Progress, silent
+from classifier.runtime import channel_stats, forward
+from classifier.training import TrainingModule, fit
+from taxonomy import Hierarchy, Taxonomy, release
+
+_EVALUATION_BATCH = 64
+_HELD_OUT_EVERY = 10  # without a val split, every tenth training sample calibrates
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network with all that is needed to run it over labelled images."""
+
+    net: HierarchicalNet
+    output: Output
+    hierarchy: Hierarchy
+    stats: tuple[Tensor, Tensor]
+    size_px: int
+
+    def logits(
+        self, samples: Sequence[Sample], progress: Progress = silent, stage: str = "evaluate"
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield ((B, C) logits, (B,) true node positions) over the samples in order."""
+        truth = torch.tensor(label_positions(samples, self.hierarchy))
+        device = default_device()
+        net = self.net.to(device).eval()
+        self.output.to(device)
+        loader: DataLoader[Batch] = DataLoader(PlainImages(samples, self.size_px), _EVALUATION_BATCH)
+        for pixels, positions in loader:
+            yield forward(net, pixels.to(device), self.stats), truth[positions]
+            progress(stage, int(positions[-1]) + 1, len(samples), "")
+
+    def climbs(
+        self, samples: Sequence[Sample], temperature: float, progress: Progress = silent, stage: str = "evaluate"
+    ) -> Climbs:
+        """The climbs of all samples at a temperature."""
+        return collect_climbs(self._predictions(samples, temperature, progress, stage), self.hierarchy)
+
+    def temperature(self, samples: Sequence[Sample], progress: Progress = silent) -> float:
+        """The temperature fitted on these samples."""
+        batches = self.logits(samples, progress, "calibrate")
+        columns = self.output.label_columns
+        return fit_temperature(((logits, columns[truth.to(columns.device)]) for logits, truth in batches), self.output)
+
+    def _predictions(
+        self, samples: Sequence[Sample], temperature: float, progress: Progress, stage: str
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        for logits, truth in self.logits(samples, progress, stage):
+            nodes, best = self.output.predict(logits, temperature)
+            yield nodes.cpu().numpy(), best.cpu().numpy(), truth.numpy()
+
+
+def open_model(bundle: Bundle) -> Model:
+    """The model of a bundle. Raises BundleError."""
+    output = PATH_SOFTMAX.make_output(bundle.hierarchy)
+    stats = channel_stats(bundle.info.mean, bundle.info.std)
+    return Model(bundle.load_net(), output, bundle.hierarchy, stats, bundle.info.image_size_px)
+
+
+def train_bundle(
+    manifest: Manifest,
+    taxonomy: Taxonomy,
+    out: Path,
+    config: TrainingConfig,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> Bundle:
+    """Train on the train split, calibrate and measure on val, and write the bundle to `out`.
+
+    While it trains, checkpoints lie in `out`.training; with `resume` training goes on from there and ends as if it had
+    not been interrupted. Raises CladistError on bad input, before any training.
+    """
+    if out.exists():
+        raise TrainingError(f"{out}: exists already; choose another --out or remove it")
+    work = out.with_name(f"{out.name}.training")
+    train, val, val_name = training_splits(manifest)
+    _claim_folder(work, _fingerprint(config, train, taxonomy), resume=resume)
+    hierarchy = Hierarchy.compile(taxonomy)
+    model, backbone = train_model(
+        train, hierarchy, config, work, checkpoint=checkpoint, resume=resume, progress=progress
+    )
+    info = BundleInfo(
+        backbone=config.backbone,
+        image_size_px=config.test_size_px,
+        mean=backbone.mean,
+        std=backbone.std,
+        release=hierarchy.release,
+        training=config,
+        libraries=library_versions(),
+    )
+    calibration = calibrate(model, val, val_name, config.target_accuracy, progress, need_threshold=False)
+    bundle = write_bundle(out, model.net, info, taxonomy, calibration)
+    metrics = evaluate(model.climbs(val, calibration.temperature, progress), calibration)
+    write_metrics(bundle, val_name, metrics)
+    shutil.rmtree(work)
+    return bundle
+
+
+def train_model(
+    samples: Sequence[Sample],
+    hierarchy: Hierarchy,
+    config: TrainingConfig,
+    work: Path,
+    *,
+    method: Method = PATH_SOFTMAX,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> tuple[Model, Backbone]:
+    """Train a network by the recipe; `work` holds its checkpoints."""
+    torch.manual_seed(config.seed)
+    backbone = make_backbone(config.backbone, checkpoint, pretrained=False if resume else None)
+    net = HierarchicalNet(backbone.network, method.make_heads(backbone.feature_count, hierarchy))
+    net = net.to(memory_format=torch.channels_last)
+    output = method.make_output(hierarchy)
+    stats = channel_stats(backbone.mean, backbone.std)
+    labels = output.label_columns[torch.tensor(label_positions(samples, hierarchy))]
+    weights = torch.tensor([sample.weight for sample in samples])
+    images = ImageStore(samples, config)
+    images.fill(progress)
+    module = TrainingModule(net, output, images, labels, weights, config, stats)
+    fit(module, config, work, progress, resume=resume)
+    return Model(module.trained(), output, hierarchy, stats, config.test_size_px), backbone
+
+
+def calibrate(
+    model: Model,
+    samples: Sequence[Sample],
+    split: str,
+    target_accuracy: float,
+    progress: Progress = silent,
+    *,
+    need_threshold: bool = True,
+) -> Calibration:
+    """Temperature first, then the conformal threshold. Raises CalibrationError on too few samples for the target.
+
+    Unless `need_threshold`, too few samples give a calibration without a threshold instead.
+    """
+    temperature = model.temperature(samples, progress)
+    fitted = Calibration(temperature=temperature, samples=len(samples), split=split)
+    wrong_probs = model.climbs(samples, temperature, progress, "calibrate").wrong_probs()
+    try:
+        return fitted.with_threshold(target_accuracy, wrong_probs)
+    except CalibrationError:
+        if need_threshold:
+            raise
+        return fitted
+
+
+def recalibrate_bundle(
+    bundle: Bundle, samples: Sequence[Sample], split: str, target_accuracy: float, progress: Progress = silent
+) -> Bundle:
+    """Replace the bundle's calibration by one for this target."""
+    return write_calibration(bundle, calibrate(open_model(bundle), samples, split, target_accuracy, progress))
+
+
+def evaluate_bundle(bundle: Bundle, samples: Sequence[Sample], progress: Progress = silent) -> dict[str, Any]:
+    """The metrics of a bundle on labelled samples."""
+    model = open_model(bundle)
+    return evaluate(model.climbs(samples, bundle.calibration.temperature, progress), bundle.calibration)
+
+
+def training_splits(manifest: Manifest) -> tuple[tuple[Sample, ...], tuple[Sample, ...], str]:
+    """(training samples, held-out samples, what to call those).
+
+    Without a val split every tenth training sample is held out. Raises ManifestError when nothing is left to train on.
+    """
+    train = manifest.split("train")
+    if manifest.has_split("val"):
+        return train, manifest.split("val"), "val"
+    held_out = train[_HELD_OUT_EVERY - 1 :: _HELD_OUT_EVERY]
+    if not held_out:
+        raise TrainingError(f"{manifest.source}: {len(train)} training images are too few, and there is no val split")
+    kept = tuple(sample for number, sample in enumerate(train, 1) if number % _HELD_OUT_EVERY)
+    return kept, held_out, f"every {_HELD_OUT_EVERY}th of train"
+
+
+def _claim_folder(work: Path, fingerprint: str, *, resume: bool) -> None:
+    mark = work / "training.json"
+    if resume:
+        if not mark.is_file():
+            raise TrainingError(f"{work}: no training to resume")
+        if mark.read_text(encoding="utf-8") != fingerprint:
+            raise TrainingError(f"{work}: was started with other options, labels or taxonomy; give the same to resume")
+        return
+    if mark.exists():
+        raise TrainingError(f"{work}: an unfinished training; --resume goes on with it, or remove the folder")
+    work.mkdir(parents=True, exist_ok=True)
+    mark.write_text(fingerprint, encoding="utf-8")
+
+
+def _fingerprint(config: TrainingConfig, samples: Sequence[Sample], taxonomy: Taxonomy) -> str:
+    rows = [(str(sample.image), sample.node_id, sample.weight) for sample in samples]
+    digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    return json.dumps({"config": config.model_dump(), "samples": digest, "release": release(taxonomy)}, sort_keys=True)

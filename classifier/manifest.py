@@ -1,0 +1,119 @@
+"""labels.csv: which image carries which node, in which split."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from classifier.errors import ManifestError
+from taxonomy import Hierarchy, Taxonomy, TaxonomyError
+from taxonomy.formats import read_text
+from taxonomy.formats.labels_csv import read_rows
+from taxonomy.formats.path_lines import split_path
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled image; `line` is its row in the manifest, `weight` scales its loss."""
+
+    image: Path
+    node_id: str
+    split: str
+    weight: float
+    line: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The samples of one labels.csv, in file order."""
+
+    source: str
+    samples: tuple[Sample, ...]
+
+    def split(self, name: str) -> tuple[Sample, ...]:
+        """The samples of one split. Raises ManifestError when it has none."""
+        found = self._by_split.get(name, ())
+        if not found:
+            raise ManifestError(f"{self.source}: the split {name!r} has no samples")
+        return tuple(found)
+
+    def has_split(self, name: str) -> bool:
+        """Whether the split has a sample."""
+        return name in self._by_split
+
+    @cached_property
+    def _by_split(self) -> Mapping[str, list[Sample]]:
+        grouped: dict[str, list[Sample]] = {}
+        for sample in self.samples:
+            grouped.setdefault(sample.split, []).append(sample)
+        return grouped
+
+
+def read_manifest(path: str | Path, taxonomy: Taxonomy, images: Path | None = None) -> Manifest:
+    """Read a labels.csv against a taxonomy; image paths are relative to `images`, by default to the file's folder.
+
+    Raises ManifestError, naming the line, on a missing header, a node or path that the taxonomy does not have, an
+    unknown split, a bad weight, and an image that is missing or lies outside that folder.
+    """
+    path = Path(path)
+    root = (images or path.parent).resolve()
+    try:
+        rows = read_rows(read_text(path), str(path))
+        return Manifest(str(path), tuple(_samples(rows, str(path), root, taxonomy)))
+    except TaxonomyError as error:
+        raise ManifestError(str(error)) from None
+
+
+def label_positions(samples: Sequence[Sample], hierarchy: Hierarchy) -> list[int]:
+    """The position of each sample's node in the hierarchy."""
+    return [hierarchy.position(sample.node_id) for sample in samples]
+
+
+def _samples(
+    rows: Iterator[tuple[int, Mapping[str, str]]], source: str, root: Path, taxonomy: Taxonomy
+) -> Iterator[Sample]:
+    known: dict[tuple[str, str], str] = {}
+    for line, row in rows:
+        where = f"{source}: line {line}"
+        label = (row.get("node", "").strip(), row.get("path", "").strip())
+        if label not in known:
+            known[label] = _node_id(*label, where, taxonomy)
+        split = row.get("split", "").strip() or "train"
+        if split not in SPLITS:
+            raise ManifestError(f"{where}: unknown split {split!r}; known: {', '.join(SPLITS)}")
+        yield Sample(_image(row["image"].strip(), where, root), known[label], split, _weight(row, where), line)
+
+
+def _node_id(node: str, path: str, where: str, taxonomy: Taxonomy) -> str:
+    if not node and not path:
+        raise ManifestError(f"{where}: neither a node nor a path")
+    if "|" in node and node not in taxonomy:
+        raise ManifestError(f"{where}: several nodes {node!r} need the multi-label mode; this one is single-label")
+    try:
+        return taxonomy[node].id if node else taxonomy.find_path(split_path(path)).id
+    except TaxonomyError as error:
+        raise ManifestError(f"{where}: {error}") from None
+
+
+def _image(name: str, where: str, root: Path) -> Path:
+    if not name or "\0" in name:
+        raise ManifestError(f"{where}: {'blank' if not name else 'impossible'} image name")
+    image = (root / name).resolve()
+    if not image.is_relative_to(root):
+        raise ManifestError(f"{where}: {name!r} lies outside {root}")
+    if not image.is_file():
+        raise ManifestError(f"{where}: no image {name!r} in {root}")
+    return image
+
+
+def _weight(row: Mapping[str, str], where: str) -> float:
+    text = row.get("weight", "").strip() or "1"
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight < float("inf"):
+        raise ManifestError(f"{where}: weight {text!r} is not a number of at least 0")
+    return weight

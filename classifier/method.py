@@ -1,0 +1,43 @@
+"""What turns features into probabilities and a loss. Cladist's own is the path softmax; benchmarks bring baselines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from classifier.coherence import NodeProbs, PathSoftmax
+from classifier.heads import LevelHeads
+from taxonomy import Hierarchy
+
+
+class Output(Protocol):
+    """From logits (B, C) to a loss and to node probabilities; see `classifier.coherence` for the columns."""
+
+    column_count: int
+    label_columns: Tensor  # (N,) the column that a label at each node stands for
+    terminal_columns: Tensor  # (T,) those of the terminals
+
+    def to(self, device: torch.device) -> Any:
+        """Move to a device, as a torch module does."""
+
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """(B, C) log-probabilities of the columns."""
+
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """(B,) losses against soft targets (B, C)."""
+
+    def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
+        """Probabilities of all nodes and the best terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How to make the heads, from (feature count, hierarchy), and the output, from the hierarchy."""
+
+    make_heads: Callable[[int, Hierarchy], nn.Module]
+    make_output: Callable[[Hierarchy], Output]
+
+
+PATH_SOFTMAX = Method(LevelHeads, PathSoftmax)

@@ -1,0 +1,59 @@
+"""Canonical JSON: what Cladist itself writes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from taxonomy.errors import TaxonomyError
+from taxonomy.formats.protocol import Format
+from taxonomy.graph import Node, Taxonomy
+from taxonomy.release import FORMAT as CANONICAL
+
+_TYPES: Mapping[str, type] = {
+    "id": str,
+    "name": str,
+    "parents": list,
+    "aliases": list,
+    "names": dict,
+    "description": str,
+    "assignable": bool,
+    "deprecated": bool,
+    "replaced_by": str,
+}
+
+
+def detect(text: str) -> bool:
+    """Whether the text is a JSON object that names the canonical format."""
+    return text.lstrip().startswith("{") and f'"{CANONICAL}"' in text
+
+
+def parse(text: str, source: str) -> Taxonomy:
+    """Build the taxonomy. Raises TaxonomyError on text that is not canonical JSON."""
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TaxonomyError(f"{source}: line {error.lineno}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise TaxonomyError(f"{source}: JSON nested too deeply") from None
+    if not isinstance(body, dict) or body.get("format") != CANONICAL or not isinstance(body.get("nodes"), list):
+        raise TaxonomyError(f"{source}: expected an object with 'format': '{CANONICAL}' and a list 'nodes'")
+    return Taxonomy((_node(entry, number, source) for number, entry in enumerate(body["nodes"], 1)), source)
+
+
+def _node(entry: Any, number: int, source: str) -> Node:
+    if not isinstance(entry, dict):
+        raise TaxonomyError(f"{source}: node {number} is not an object")
+    for key, value in entry.items():
+        if key not in _TYPES or not isinstance(value, _TYPES[key]):
+            raise TaxonomyError(f"{source}: node {number}: unexpected {key!r}: {value!r:.60}")
+        if isinstance(value, (list, dict)):
+            texts = [*value, *value.values()] if isinstance(value, dict) else value
+            if not all(isinstance(text, str) for text in texts):
+                raise TaxonomyError(f"{source}: node {number}: {key!r} must hold text only")
+    if "id" not in entry or "name" not in entry:
+        raise TaxonomyError(f"{source}: node {number} lacks an id or a name")
+    lists = {key: tuple(entry[key]) for key in ("parents", "aliases") if key in entry}
+    return Node(**{**entry, **lists})
+
+
+FORMAT = Format("canonical-json", detect, parse)

@@ -1,0 +1,210 @@
+"""The taxonomy: an immutable directed acyclic graph of nodes with stable ids."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+import networkx as nx
+
+from taxonomy.errors import TaxonomyError
+
+PATH_SEPARATOR = " > "
+_MAX_NAMED = 5  # nodes that one message names before it counts the rest
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node and the ids of its parents; a root has none.
+
+    `line` is where a file gave the node. It only serves messages: it is no part of equality or of the release.
+    """
+
+    id: str
+    name: str
+    parents: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    description: str = ""
+    assignable: bool = False
+    deprecated: bool = False
+    replaced_by: str | None = None
+    line: int | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", _tidy(self.id))
+        object.__setattr__(self, "name", _tidy(self.name))
+        object.__setattr__(self, "parents", tuple(sorted({_tidy(parent) for parent in self.parents})))
+        object.__setattr__(self, "aliases", tuple(sorted({_tidy(alias) for alias in self.aliases})))
+        object.__setattr__(self, "names", MappingProxyType(dict(sorted(self.names.items()))))
+
+
+class Taxonomy:
+    """Nodes joined by is-a edges; ragged depth and several parents are normal.
+
+    Raises TaxonomyError, naming the nodes (and the lines, where the nodes carry them), on: no node at all, a blank id
+    or name, a duplicate id, an unknown parent, a self edge, a cycle, two siblings of one name.
+    """
+
+    def __init__(self, nodes: Iterable[Node], source: str = "taxonomy") -> None:
+        self.source = source
+        self._nodes = self._index(nodes)
+        self._refuse_bad_edges()
+        self._graph = self._build_graph()
+        self._refuse_cycles()
+        self._refuse_twin_siblings()
+
+    @property
+    def graph(self) -> "nx.DiGraph[str]":
+        """The frozen networkx graph of node ids; edges run from parent to child."""
+        return self._graph
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._nodes.values())
+
+    def __contains__(self, node_id: object) -> bool:
+        return node_id in self._nodes
+
+    def __getitem__(self, node_id: str) -> Node:
+        """The node of that id. Raises TaxonomyError when there is none."""
+        try:
+            return self._nodes[node_id]
+        except KeyError:
+            raise TaxonomyError(f"{self.source}: no node has the id {node_id!r}") from None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Taxonomy) and self._nodes == other._nodes
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._nodes))
+
+    def __repr__(self) -> str:
+        return f"Taxonomy({len(self)} nodes from {self.source})"
+
+    @cached_property
+    def roots(self) -> tuple[Node, ...]:
+        """Nodes without a parent, in the order of their ids."""
+        return tuple(node for node in self._nodes.values() if not node.parents)
+
+    @cached_property
+    def leaves(self) -> tuple[Node, ...]:
+        """Nodes without a child, in the order of their ids."""
+        return tuple(node for node in self._nodes.values() if not self._graph.out_degree(node.id))
+
+    @cached_property
+    def levels(self) -> Mapping[str, int]:
+        """Node id -> level: 1 for roots, else 1 + the largest level of the parents."""
+        found: dict[str, int] = {}
+        for node_id in nx.topological_sort(self._graph):
+            found[node_id] = 1 + max((found[parent] for parent in self._nodes[node_id].parents), default=0)
+        return MappingProxyType(found)
+
+    def children(self, node_id: str) -> tuple[Node, ...]:
+        """The children of a node, in the order of their names."""
+        return self._by_name(self._graph.successors(self[node_id].id))
+
+    def is_terminal(self, node_id: str) -> bool:
+        """Whether an asset may be labelled with the node: a leaf, or an inner node marked assignable."""
+        return self[node_id].assignable or not self._graph.out_degree(node_id)
+
+    def find_path(self, names: Sequence[str]) -> Node:
+        """The node reached from a root by these names. Raises TaxonomyError with the step that fails."""
+        node_id: str | None = None
+        for step, raw in enumerate(names):
+            following = self._child_named.get((node_id, _tidy(raw)))
+            if following is None:
+                above = PATH_SEPARATOR.join(names[:step])
+                where = f"under {above!r}" if above else "among the roots"
+                raise TaxonomyError(f"{PATH_SEPARATOR.join(names)!r} is not in the taxonomy: no {raw!r} {where}")
+            node_id = following
+        if node_id is None:
+            raise TaxonomyError("an empty path names no node")
+        return self[node_id]
+
+    def path(self, node_id: str) -> tuple[Node, ...]:
+        """One path from a root to the node, inclusive; where several parents exist, through the first by id."""
+        steps = [self[node_id]]
+        while steps[-1].parents:
+            steps.append(self[steps[-1].parents[0]])
+        return tuple(reversed(steps))
+
+    @cached_property
+    def _child_named(self) -> Mapping[tuple[str | None, str], str]:
+        found: dict[tuple[str | None, str], str] = {}
+        for node in self._nodes.values():
+            for parent in node.parents or (None,):
+                found[parent, node.name] = node.id
+        return found
+
+    def _by_name(self, ids: Iterable[str]) -> tuple[Node, ...]:
+        return tuple(sorted((self._nodes[node_id] for node_id in ids), key=lambda node: (node.name, node.id)))
+
+    def _index(self, nodes: Iterable[Node]) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        for node in nodes:
+            if not node.id:
+                raise TaxonomyError(f"{self.source}: the node named {node.name!r}{_line(node)} has a blank id")
+            if not node.name:
+                raise TaxonomyError(f"{self.source}: node {node.id!r}{_line(node)} has a blank name")
+            if node.id in found:
+                both = f"{_line(found[node.id])} and again{_line(node)}".strip()
+                raise TaxonomyError(f"{self.source}: duplicate id {node.id!r} {both}".rstrip())
+            found[node.id] = node
+        if not found:
+            raise TaxonomyError(f"{self.source}: the taxonomy is empty")
+        return dict(sorted(found.items()))
+
+    def _refuse_bad_edges(self) -> None:
+        selves = [f"{node.id!r}{_line(node)}" for node in self if node.id in node.parents]
+        if selves:
+            raise TaxonomyError(f"{self.source}: a node is its own parent: {_some(selves)}")
+        unknown = [
+            f"{parent!r} of {node.id!r}{_line(node)}" for node in self for parent in node.parents if parent not in self
+        ]
+        if unknown:
+            raise TaxonomyError(f"{self.source}: unknown parent: {_some(unknown)}")
+
+    def _build_graph(self) -> "nx.DiGraph[str]":
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self._nodes)
+        graph.add_edges_from((parent, node.id) for node in self for parent in node.parents)
+        nx.freeze(graph)
+        return graph
+
+    def _refuse_cycles(self) -> None:
+        if nx.is_directed_acyclic_graph(self._graph):
+            return
+        ring = [edge[0] for edge in nx.find_cycle(self._graph)]
+        first = ring.index(min(ring))
+        turned = [*ring[first:], *ring[:first], ring[first]]
+        shown = [f"{node_id!r}{_line(self[node_id])}" for node_id in turned]
+        raise TaxonomyError(f"{self.source}: cycle: {' -> '.join(shown)}")
+
+    def _refuse_twin_siblings(self) -> None:
+        named: dict[tuple[str | None, str], list[Node]] = defaultdict(list)
+        for node in self:
+            for parent in node.parents or (None,):
+                named[parent, node.name].append(node)
+        for (parent, name), twins in named.items():
+            if len(twins) > 1:
+                where = f"under {parent!r}" if parent is not None else "among the roots"
+                ids = _some([f"{node.id!r}{_line(node)}" for node in twins])
+                raise TaxonomyError(f"{self.source}: two siblings named {name!r} {where}: {ids}")
+
+
+def _tidy(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _line(node: Node) -> str:
+    return f" (line {node.line})" if node.line is not None else ""
+
+
+def _some(found: Sequence[str]) -> str:
+    more = f" and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
+    return ", ".join(found[:_MAX_NAMED]) + more

@@ -1,0 +1,99 @@
+"""A labels.csv as the source of a taxonomy."""
+
+from collections.abc import Callable
+
+import pytest
+
+from taxonomy import Taxonomy, TaxonomyError
+
+Read = Callable[..., Taxonomy]
+Refusal = Callable[..., str]
+
+HEADER_HINT = "line 1: expected a header with 'image' and 'path' or 'node' (and 'split', 'weight' if you like), found "
+
+
+def test_every_labelled_path_and_what_lies_above(read: Read) -> None:
+    """Repeated paths and inner paths are normal here."""
+    taxonomy = read("image,path,split\n1.jpg,A > B > C,train\n2.jpg,A > B > C,val\n3.jpg,A > B,train\n4.jpg,D,\n")
+    assert [node.id for node in taxonomy] == ["A", "A > B", "A > B > C", "D"]
+    assert [node.line for node in taxonomy] == [2, 2, 2, 5]
+
+
+@pytest.mark.parametrize("head", ["image,path", "path,image", "split,image,path,weight", "image,path,photographer"])
+def test_columns_in_any_order(read: Read, head: str) -> None:
+    row = ",".join({"image": "1.jpg", "path": "A > B"}.get(name, "") for name in head.split(","))
+    assert [node.name for node in read(f"{head}\n{row}\n")] == ["A", "B"]
+
+
+def test_quotes_commas_and_crlf(read: Read) -> None:
+    taxonomy = read('image,path\r\n1.jpg,"Home, Garden > ""Pots"""\r\n')
+    assert taxonomy.find_path(["Home, Garden", '"Pots"'])
+
+
+def test_a_byte_order_mark_before_the_header(read: Read) -> None:
+    """As Excel writes it."""
+    assert len(read("\ufeffimage,path\r\n1.jpg,A > B\r\n")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1.jpg,A > B\n2.jpg,A > C\n", "'1.jpg, A > B'"),
+        ("image,label\n1.jpg,A\n", "'image, label'"),
+        ("file,path\n1.jpg,A\n", "'file, path'"),
+        ("", "''"),
+    ],
+)
+def test_no_header(refusal: Refusal, text: str, found: str) -> None:
+    assert refusal(text, "labels-csv") == HEADER_HINT + found
+
+
+@pytest.mark.parametrize("row", ["2.jpg,A > B", "2.jpg", "2.jpg,A > B,train,1,more"])
+def test_a_row_of_the_wrong_length_names_its_line(refusal: Refusal, row: str) -> None:
+    text = f"image,path,split,weight\n1.jpg,A > B,train,1\n{row}\n"
+    assert refusal(text) == "line 3: the row does not have 4 fields"
+
+
+@pytest.mark.parametrize("path", ["", "  ", "A > ", "A >  > C"])
+def test_a_blank_name_names_its_line(refusal: Refusal, path: str) -> None:
+    assert refusal(f"image,path\n1.jpg,A\n2.jpg,{path}\n").startswith("line 3: blank name in path ")
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="DictReader.line_num is that of the last good row; reader.reader's is right",
+)
+@pytest.mark.parametrize("row", ['2.jpg,"A" > B', '2.jpg,"A > B'])
+def test_a_stray_quote_names_its_line(refusal: Refusal, row: str) -> None:
+    assert refusal(f"image,path\n1.jpg,A\n{row}\n").startswith("line 3: ")
+
+
+def test_labels_by_node_define_no_taxonomy(refusal: Refusal) -> None:
+    message = "labels by node id do not define a taxonomy: give one with --taxonomy"
+    assert refusal("image,node\n1.jpg,boots\n") == message
+
+
+def test_a_header_alone_is_an_empty_taxonomy(refusal: Refusal) -> None:
+    assert refusal("image,path\n") == "the taxonomy is empty"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=TaxonomyError,
+    reason="taxonomy_of_paths keys its nodes by untidied names, which Node then tidies",
+)
+@pytest.mark.parametrize("other", ["A > Big  tents", "A > Big\u00a0tents"])
+def test_two_spellings_of_one_name_are_one_node(read: Read, other: str) -> None:
+    """White space and accents are tidied, so that both rows label the same node, as find_path has it."""
+    assert len(read(f"image,path\n1.jpg,A > Big tents\n2.jpg,{other}\n")) == 2
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="detect() splits the header by commas and takes quotes as part of the names",
+)
+def test_a_quoted_header_is_detected(read: Read) -> None:
+    """As many programs write it."""
+    assert [node.name for node in read('"image","path"\n"1.jpg","A > B"\n')] == ["A", "B"]

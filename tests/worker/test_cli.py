@@ -1,0 +1,236 @@
+"""The command line as users meet it: whole jobs, exit codes and one line for every mistake."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from classifier.bundle import Bundle
+from taxonomy import Node, Taxonomy, canonical_json
+
+
+class Cladist:
+    """Run `cladist` in a folder of its own, on the embedded default."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        given = {name: value for name, value in os.environ.items() if not name.startswith("CLADIST_")}
+        command = [sys.executable, "-c", "from worker.cli import main; main()", *words]
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**given, "OMP_NUM_THREADS": "1", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def ok(self, *words: str) -> list[str]:
+        """The lines of a command that must succeed."""
+        done = self(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def refused(self, *words: str, **environment: str) -> str:
+        """The one line of a command that must be refused."""
+        done = self(*words, **environment)
+        assert done.returncode == 2, (done.stdout, done.stderr)
+        lines = done.stderr.splitlines()
+        assert len(lines) == 1, done.stderr
+        assert lines[0].startswith("cladist: ")
+        return lines[0]
+
+
+@pytest.fixture
+def cladist(tmp_path: Path) -> Cladist:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return Cladist(folder)
+
+
+@pytest.fixture
+def labels(cladist: Cladist) -> Path:
+    """A labels.csv with two easy leaves under one root."""
+    rows = ["image,path,split"]
+    for split, number in (("train", 8), ("val", 4), ("test", 4)):
+        for leaf, colour in (("red", (200, 20, 20)), ("blue", (20, 20, 200))):
+            for index in range(number):
+                name = f"{split}-{leaf}-{index}.png"
+                Image.new("RGB", (40, 40), colour).save(cladist.folder / name)
+                rows.append(f"{name},colour > {leaf},{split}")
+    path = cladist.folder / "labels.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+TRAIN = ("train", "--labels", "labels.csv", "--backbone", "test_resnet", "--epochs", "1", "--image-size", "32")
+
+
+def test_help_loads_no_torch() -> None:
+    """`cladist --help` answers without the model's libraries."""
+    code = "import sys; from worker.cli import cli; cli.main(['--help'], standalone_mode=False); "
+    code += "print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "demo" in done.stdout
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.usefixtures("labels")
+def test_the_whole_job_by_hand(cladist: Cladist) -> None:
+    """Train, evaluate, calibrate, predict, add, submit, work, wait, ask: each by its command, each speaking JSON."""
+    (made,) = map(json.loads, cladist.ok(*TRAIN, "--out", "b", "--json"))
+    (metrics,) = map(json.loads, cladist.ok("evaluate", "b", "--labels", "labels.csv", "--split", "test", "--json"))
+    assert {"samples", "full_path_accuracy", "levels", "hierarchical_f1", "mistake_severity", "operating_curve",
+            "mean_hierarchical_distance", "incoherent_fraction", "decision"} <= set(metrics)  # fmt: skip
+    assert metrics["samples"] == 8
+    assert metrics["incoherent_fraction"] == 0
+    calibrate = ("calibrate", "b", "--labels", "labels.csv", "--split", "val", "--target-accuracy", "0.7", "--json")
+    (calibration,) = map(json.loads, cladist.ok(*calibrate))
+    assert calibration["target_accuracy"] == 0.7
+    assert calibration["model"] != made["model"]
+    (prediction,) = map(json.loads, cladist.ok("predict", "b", "test-red-0.png", "--json"))
+    cladist.ok("db", "upgrade")
+    (added,) = map(json.loads, cladist.ok("bundle", "add", "b", "--json"))
+    assert added["model"] == prediction["model"] == calibration["model"]
+    jobs = [json.loads(line)["job"] for line in cladist.ok("submit", "--manifest", "labels.csv", "none.png", "--json")]
+    assert len(jobs) == 33
+    cladist.ok("worker", "--drain")
+    ended = [json.loads(line) for line in cladist.ok("jobs", "wait", *map(str, jobs), "--json")]
+    assert [job["status"] for job in ended] == ["failed"] + ["succeeded"] * 32
+    found = [json.loads(line) for line in cladist.ok("labels", "--under", "colour", "--json")]
+    assert len(found) == 32
+    (shown,) = map(json.loads, cladist.ok("jobs", "show", str(found[0]["asset_id"]), "--json"))
+    assert set(shown["prediction"]) == {"asset", "release", "model", "levels", "decision"} == set(prediction)
+
+
+def test_jobs_are_listed_cancelled_and_retried(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
+    """A queued job can be cancelled, a cancelled one retried, with one line where it cannot be."""
+    make_bundle(cladist.folder / "b")
+    cladist.ok("db", "upgrade")
+    cladist.ok("bundle", "add", "b")
+    (job,) = cladist.ok("submit", "a.png", "--key", "one")
+    assert cladist.ok("submit", "a.png", "--key", "one") == [job]
+    assert "another asset" in cladist.refused("submit", "b.png", "--key", "one")
+    assert cladist.ok("jobs", "cancel", job) == [f"{job} cancelled"]
+    assert "is cancelled" in cladist.refused("jobs", "cancel", job)
+    assert cladist.ok("jobs", "retry", job) == [f"{job} queued"]
+    assert "cannot become queued" in cladist.refused("jobs", "retry", job)
+    cladist.ok("worker", "--drain")
+    assert "asset_not_found" in "\n".join(cladist.ok("jobs", "list", "--status", "failed"))
+    assert "no job has the id 99" in cladist.refused("jobs", "show", "99")
+    assert "no node has the id" in cladist.refused("labels", "--under", "Nowhere")
+
+
+def test_commands_need_an_upgraded_database(cladist: Cladist) -> None:
+    """Exit code 2 and what to run."""
+    for words in (["jobs", "list"], ["submit", "a.png"], ["worker"], ["labels", "--under", "x"]):
+        assert "run `cladist db upgrade`" in cladist.refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nonsense"], "No such command"),
+        (["train"], "--labels"),
+        (["submit"], "give URIs"),
+        (["submit", "a", "b", "--key", "k"], "exactly one URI"),
+        (["predict", "none", "a.png"], "none: no such bundle"),
+        (["taxonomy", "check", "none.txt"], "none.txt: No such file"),
+        (["jobs", "list", "--status", "lost"], "'lost' is not one of"),
+        (["calibrate", "b", "--labels", "l", "--split", "val", "--target-accuracy", "1"], "--target-accuracy"),
+    ],
+)
+def test_wrong_use_is_one_line(cladist: Cladist, words: list[str], message: str) -> None:
+    """Exit code 2, one line on standard error."""
+    assert message in cladist.refused(*words)
+
+
+def test_bad_settings_name_the_variable(cladist: Cladist) -> None:
+    """The environment is checked at the edge."""
+    assert "CLADIST_BATCH_SIZE" in cladist.refused("jobs", "list", CLADIST_BATCH_SIZE="many")
+    assert "CLADIST_DATABASE_URL" in cladist.refused("db", "upgrade", CLADIST_DATABASE_URL="mysql://x/y")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: lines[1:], "line 1: expected a header"),
+        (lambda lines: [*lines, "gone.png,colour > red,train"], "line 34: no image 'gone.png'"),
+        (lambda lines: [*lines, "train-red-0.png,colour > green,train"], "line 34: 'colour > green' is not in the tax"),
+        (lambda lines: [*lines, "train-red-0.png,colour > red,later"], "line 34: unknown split 'later'"),
+        (lambda lines: [*lines, "../../etc/passwd,colour > red,train"], "line 34: .*outside"),
+        (lambda lines: [*lines, "text.png,colour > red,train"], "line 34: .*not an image"),
+        (lambda lines: [*lines, "torn.jpg,colour > red,train"], "line 34: .*truncated"),
+    ],
+)
+def test_bad_labels_name_the_line(
+    cladist: Cladist, labels: Path, change: Callable[[list[str]], list[str]], message: str
+) -> None:
+    """Training does not start on labels that are wrong anywhere."""
+    taxonomy = Taxonomy([Node("c", "colour"), Node("r", "red", ("c",)), Node("b", "blue", ("c",))])
+    (cladist.folder / "taxonomy.json").write_text(canonical_json(taxonomy))
+    (cladist.folder / "text.png").write_text("not a picture")
+    whole = cladist.folder / "whole.jpg"
+    Image.effect_noise((99, 99), 50).convert("RGB").save(whole)
+    (cladist.folder / "torn.jpg").write_bytes(whole.read_bytes()[:700])
+    labels.write_text("\n".join(change(labels.read_text().splitlines())) + "\n")
+    done = cladist(*TRAIN, "--taxonomy", "taxonomy.json", "--out", "b")
+    assert done.returncode == 2
+    error = done.stderr.splitlines()[-1]
+    assert "labels" in error
+    assert re.search(message, error), error
+    assert not (cladist.folder / "b").exists()
+
+
+def test_a_cycle_is_named(cladist: Cladist) -> None:
+    """All nodes of the cycle, in order."""
+    nodes = [{"id": "a", "name": "A", "parents": ["c"]}, {"id": "b", "name": "B", "parents": ["a"]},
+             {"id": "c", "name": "C", "parents": ["b"]}]  # fmt: skip
+    (cladist.folder / "t.json").write_text(json.dumps({"format": "cladist-taxonomy/1", "nodes": nodes}))
+    assert "cycle: 'a' -> 'b' -> 'c' -> 'a'" in cladist.refused("taxonomy", "check", "t.json")
+
+
+def test_a_bundle_of_another_release_is_refused(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
+    """A bundle whose taxonomy was exchanged cannot be used."""
+    made = make_bundle(cladist.folder / "b")
+    (made.folder / "taxonomy.json").write_text(canonical_json(Taxonomy([Node("x", "X")])))
+    Image.new("RGB", (9, 9)).save(cladist.folder / "a.png")
+    assert "trained on taxonomy release" in cladist.refused("predict", "b", "a.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.png", None, "none.png: no such file"),
+        ("torn.jpg", b"\xff\xd8\xff\xe0 torn", "torn.jpg"),
+        ("text.jpg", b"just text", "not an image in an allowed format"),
+    ],
+)
+def test_predict_refuses_bad_images(
+    cladist: Cladist, make_bundle: Callable[..., Bundle], name: str, content: bytes | None, message: str
+) -> None:
+    """One line that names the file."""
+    make_bundle(cladist.folder / "b")
+    if content is not None:
+        (cladist.folder / name).write_bytes(content)
+    assert message in cladist.refused("predict", "b", name)
+
+
+def test_taxonomy_commands(cladist: Cladist, labels: Path) -> None:
+    """Counts, the tree with counts, and a conversion that keeps the release."""
+    (counts,) = map(json.loads, cladist.ok("taxonomy", "check", "labels.csv", "--json"))
+    assert {key: counts[key] for key in ("nodes", "edges", "roots", "leaves", "levels")} == {
+        "nodes": 3, "edges": 2, "roots": 1, "leaves": 2, "levels": 2}  # fmt: skip
+    assert cladist.ok("taxonomy", "show", str(labels)) == ["colour  (2)", "  blue", "  red"]
+    cladist.ok("taxonomy", "convert", "labels.csv", "--out", "t.json")
+    (again,) = map(json.loads, cladist.ok("taxonomy", "check", "t.json", "--json"))
+    assert again == counts

@@ -1,0 +1,75 @@
+"""The schema, and databases that cannot be used."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
+
+from worker.bootstrap import open_database
+from worker.database import Database
+from worker.errors import DatabaseError
+from worker.orm import Base
+from worker.settings import Settings
+
+
+def test_the_migrations_make_just_the_tables_of_the_orm(database: Database) -> None:
+    """Alembic finds no difference between the upgraded schema and the metadata."""
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_downgrade_leaves_nothing_and_upgrade_works_again(database: Database) -> None:
+    """Down to the base no table of ours is left; up again the database can be used."""
+    database.downgrade()
+    assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
+    database.upgrade()
+    database.require_upgraded()
+
+
+def test_a_database_that_was_not_upgraded_is_refused(settings: Settings) -> None:
+    """The message says what to run."""
+    with pytest.raises(DatabaseError, match="run `cladist db upgrade`"):
+        open_database(settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nonsense", "not a database URL"),
+        ("mysql://localhost/x", "CLADIST_DATABASE_URL"),
+        ("oracle+nothing://x", "not a database URL"),
+    ],
+)
+def test_a_url_that_is_none_is_refused(url: str, message: str) -> None:
+    """One line that names the variable, and no password."""
+    with pytest.raises(DatabaseError, match=message):
+        Database(url)
+
+
+def test_an_unreachable_server_is_one_line_without_the_password() -> None:
+    """The connection error of the driver is cut to its first line."""
+    database = Database("postgresql://someone:secret@127.0.0.1:1/none")
+    with pytest.raises(DatabaseError) as caught, database.read() as session:
+        session.connection()
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """SQLite's own words, with the name of the file."""
+    path = tmp_path / "notes.txt"
+    path.write_text("these are notes, not tables, and long enough to be looked at" * 40)
+    database = Database(f"sqlite:///{path}")
+    with pytest.raises(DatabaseError, match=r"notes\.txt"):
+        database.require_upgraded()
+    database.close()
+
+
+def test_the_database_clock_moves_forward(database: Database) -> None:
+    """Two readings in one transaction differ: leases are measured in real time, not in transaction time."""
+    with database.read() as session:
+        first = database.now(session)
+        assert database.now(session) > first
+        assert first.utcoffset() is not None

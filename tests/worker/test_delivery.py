@@ -1,0 +1,195 @@
+"""Relay, claims and reaper: what brings every job to a worker, once or again."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from worker.claims import Claim, claim_jobs, extend_leases, held_claims, mark_succeeded, try_again
+from worker.database import Database
+from worker.jobs import Status
+from worker.orm import JobRow, OutboxRow
+from worker.outbox import relay_once
+from worker.reaper import Reaped, reap_once
+
+Submitted = Callable[[list[str]], list[int]]
+
+pytestmark = pytest.mark.usefixtures("bundle")
+
+
+def uris(count: int) -> list[str]:
+    return [f"file:///{number}.png" for number in range(count)]
+
+
+class Broker:
+    """A broker that remembers messages, and may refuse them."""
+
+    def __init__(self) -> None:
+        self.messages: list[list[int]] = []
+        self.is_down = False
+
+    def publish(self, job_ids: Sequence[int]) -> None:
+        if self.is_down:
+            raise OSError("the broker is down")
+        self.messages.append(list(job_ids))
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+def relay(database: Database, broker: Broker, batch_size: int = 8, window: int = 100) -> int:
+    return relay_once(database, broker.publish, batch_size=batch_size, window=window)
+
+
+def reap(database: Database, republish_s: float = 60.0, max_attempts: int = 3) -> Reaped:
+    return reap_once(database, max_attempts=max_attempts, republish_s=republish_s)
+
+
+def expire(database: Database) -> None:
+    with database.write() as session:
+        past = database.now(session) - timedelta(seconds=1)
+        session.execute(update(JobRow).where(JobRow.lease_until.is_not(None)).values(lease_until=past))
+
+
+def job(database: Database, job_id: int) -> JobRow:
+    with database.read() as session:
+        return session.get_one(JobRow, job_id)
+
+
+def outbox(database: Database) -> list[tuple[int, bool]]:
+    with database.read() as session:
+        return [(row.job_id, row.alone) for row in session.scalars(select(OutboxRow).order_by(OutboxRow.id))]
+
+
+def claim(database: Database, ids: list[int], worker: str = "w", lease_s: float = 60.0) -> list[Claim]:
+    return claim_jobs(database, ids, worker, lease_s)
+
+
+def test_one_job_goes_at_once_and_many_go_in_full_messages(
+    database: Database, submitted: Submitted, broker: Broker
+) -> None:
+    """Message size follows the load."""
+    first = submitted(uris(1))
+    assert relay(database, broker) == 1
+    many = submitted(uris(20))
+    assert relay(database, broker) == 20
+    assert broker.messages == [first, many[:8], many[8:16], many[16:]]
+    assert relay(database, broker) == 0
+
+
+def test_a_broker_that_is_down_keeps_the_outbox(database: Database, submitted: Submitted, broker: Broker) -> None:
+    """Nothing leaves the outbox until it was published."""
+    ids = submitted(uris(3))
+    broker.is_down = True
+    with pytest.raises(OSError, match="down"):
+        relay(database, broker)
+    assert [job_id for job_id, _ in outbox(database)] == ids
+    broker.is_down = False
+    assert relay(database, broker) == 3
+
+
+def test_no_more_than_the_window_lies_published(database: Database, submitted: Submitted, broker: Broker) -> None:
+    """The rest waits in the outbox until jobs are claimed."""
+    ids = submitted(uris(20))
+    assert relay(database, broker, window=12) == 12
+    assert relay(database, broker, window=12) == 0
+    claim(database, ids[:5])
+    assert relay(database, broker, window=12) == 5
+
+
+def test_a_claim_holds_against_a_second_worker(database: Database, submitted: Submitted) -> None:
+    """The second worker gets only what the first did not take; ids that do not exist are passed over."""
+    ids = submitted(uris(3))
+    assert [c.job_id for c in claim(database, ids[:2], "first")] == ids[:2]
+    assert [c.job_id for c in claim(database, [*ids, 10**9], "second")] == ids[2:]
+    assert claim(database, ids, "third") == []
+    assert (job(database, ids[0]).worker, job(database, ids[2]).worker) == ("first", "second")
+
+
+def test_a_lost_lease_is_queued_again_alone(database: Database, submitted: Submitted, broker: Broker) -> None:
+    """What died together is tried one by one, so that a poison asset takes nobody with it twice."""
+    ids = submitted(uris(3))
+    relay(database, broker)
+    claim(database, ids)
+    assert reap(database) == Reaped(0, 0)
+    expire(database)
+    assert reap(database) == Reaped(3, 0)
+    relay(database, broker)
+    assert broker.messages == [ids, [ids[0]], [ids[1]], [ids[2]]]
+
+
+def test_a_job_dies_after_its_last_attempt(database: Database, submitted: Submitted) -> None:
+    """Three attempts, then dead with its code; no outbox row is left."""
+    (job_id,) = submitted(uris(1))
+    for attempt in (1, 2, 3):
+        assert [c.attempt for c in claim(database, [job_id])] == [attempt]
+        expire(database)
+        reap(database)
+    dead = job(database, job_id)
+    assert (dead.status, dead.code, dead.attempt) == ("dead", "out_of_attempts", 3)
+    assert dead.finished_at is not None
+    assert "worker was lost" in (dead.message or "")
+
+
+def test_a_late_worker_cannot_write(database: Database, submitted: Submitted) -> None:
+    """The attempt fences: a claim that was reaped and claimed anew does not hold any more."""
+    (job_id,) = submitted(uris(1))
+    late = claim(database, [job_id], "late")
+    expire(database)
+    reap(database)
+    fresh = claim(database, [job_id], "fresh")
+    with database.write() as session:
+        assert held_claims(session, late) == []
+        assert held_claims(session, fresh) == fresh
+    extend_leases(database, late, 0.0)
+    assert reap(database) == Reaped(0, 0)
+
+
+def test_a_heartbeat_keeps_the_lease(database: Database, submitted: Submitted) -> None:
+    """An extended lease is not reaped."""
+    ids = submitted(uris(2))
+    claims = claim(database, ids)
+    expire(database)
+    extend_leases(database, claims, 60.0)
+    assert reap(database) == Reaped(0, 0)
+
+
+def test_a_broker_that_forgot_is_told_again(database: Database, submitted: Submitted, broker: Broker) -> None:
+    """A published job that nobody claimed gets a new outbox row, once."""
+    ids = submitted(uris(3))
+    relay(database, broker)
+    assert reap(database, republish_s=60.0) == Reaped(0, 0)
+    assert reap(database, republish_s=0.0) == Reaped(0, 3)
+    assert reap(database, republish_s=0.0) == Reaped(0, 0)
+    relay(database, broker)
+    assert broker.messages == [ids, ids]
+
+
+def test_work_given_back_waits_longer_each_time(database: Database, submitted: Submitted, broker: Broker) -> None:
+    """Not before it is due; and a settled job cannot be given back."""
+    (job_id,) = submitted(uris(1))
+    relay(database, broker)
+    claims = claim(database, [job_id])
+    with database.write() as session:
+        held = held_claims(session, claims)
+        try_again(database, session, held, "not now", max_attempts=3, wait_s=60.0)
+    assert relay(database, broker) == 0
+    with database.read() as session:
+        row = session.scalars(select(OutboxRow)).one()
+        assert row.due_at - database.now(session) > timedelta(seconds=50)
+    assert job(database, job_id).message == "not now"
+
+
+def test_a_success_is_final(database: Database, submitted: Submitted) -> None:
+    """Neither the reaper nor another claim touches it."""
+    (job_id,) = submitted(uris(1))
+    claims = claim(database, [job_id])
+    with database.write() as session:
+        mark_succeeded(database, session, held_claims(session, claims))
+    expire(database)
+    assert reap(database, republish_s=0.0) == Reaped(0, 0)
+    assert claim(database, [job_id]) == []
+    assert job(database, job_id).status == Status.SUCCEEDED

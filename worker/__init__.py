@@ -1,0 +1,1 @@
+"""Everything that runs: jobs, database, Celery, command line."""

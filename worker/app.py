@@ -1,0 +1,60 @@
+"""The Celery application: JSON messages of job ids on one queue, acknowledged after the work is committed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from celery import Celery
+
+from worker.settings import Settings
+
+TASK = "cladist.run_jobs"
+MAX_IDS = 1024  # job ids in one message, at most
+_SOCKET_TIMEOUT_S = 10
+
+
+def make_app(settings: Settings) -> Celery:
+    """A Celery app for this broker; nothing is connected yet."""
+    app = Celery("cladist", broker=settings.broker_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_default_queue=settings.queue,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options=_transport_options(settings),
+    )
+    return app
+
+
+def publisher(app: Celery) -> Callable[[Sequence[int]], None]:
+    """A function that publishes one message of job ids, and raises when the broker does not take it."""
+
+    def publish(job_ids: Sequence[int]) -> None:
+        app.send_task(TASK, args=[list(job_ids)], retry=False)
+
+    return publish
+
+
+def checked_ids(value: Any) -> list[int]:
+    """Job ids out of a message; ValueError on anything else, as messages are hostile until checked."""
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_IDS:
+        raise ValueError(f"expected a list of 1 to {MAX_IDS} job ids")
+    if not all(type(job_id) is int and 0 < job_id < 2**63 for job_id in value):
+        raise ValueError("job ids are positive whole numbers")
+    return value
+
+
+def _transport_options(settings: Settings) -> dict[str, Any]:
+    if settings.broker_is_embedded:
+        return {"polling_interval": settings.poll_s}
+    if settings.broker_url.startswith("redis"):
+        return {"socket_timeout": _SOCKET_TIMEOUT_S, "socket_connect_timeout": _SOCKET_TIMEOUT_S}
+    return {}

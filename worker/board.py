@@ -1,0 +1,97 @@
+"""What people see of jobs: rows for lists, one whole job, and the moves they may ask for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, select, update
+from sqlalchemy.orm import Session
+
+from worker.database import Database
+from worker.errors import InvalidMoveError, LookupFailedError
+from worker.jobs import Status, sources
+from worker.orm import AssetRow, BundleRow, DecisionRow, JobRow, OutboxRow
+from worker.outbox import Notice, enqueue
+
+
+def list_jobs(
+    session: Session, *, status: Status | None = None, limit: int = 50, before: int | None = None
+) -> list[dict[str, Any]]:
+    """The newest jobs first; `before` is the id at which the page before ended."""
+    query = _jobs().order_by(JobRow.id.desc()).limit(limit)
+    if status is not None:
+        query = query.where(JobRow.status == status)
+    if before is not None:
+        query = query.where(JobRow.id < before)
+    return [_as_dict(row) for row in session.execute(query)]
+
+
+def show_job(session: Session, job_id: int) -> dict[str, Any]:
+    """One job with its prediction, None until it succeeded. Raises LookupFailedError."""
+    row = session.execute(_jobs().where(JobRow.id == job_id)).one_or_none()
+    if row is None:
+        raise LookupFailedError(f"no job has the id {job_id}")
+    decision = session.get(DecisionRow, job_id)
+    return {**_as_dict(row), "prediction": decision.prediction if decision else None}
+
+
+def jobs_of(session: Session, job_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """These jobs in the order of their ids. Raises LookupFailedError when one is missing."""
+    found = [_as_dict(row) for row in session.execute(_jobs().where(JobRow.id.in_(job_ids)).order_by(JobRow.id))]
+    missing = sorted(set(job_ids) - {job["job"] for job in found})
+    if missing:
+        raise LookupFailedError(f"no job has the id {missing[0]}")
+    return found
+
+
+def cancel_job(database: Database, job_id: int) -> None:
+    """Cancel a queued job. Raises InvalidMoveError when it is not queued any more."""
+    with database.write() as session:
+        _move(session, job_id, Status.CANCELLED, finished_at=database.now(session))
+        session.execute(delete(OutboxRow).where(OutboxRow.job_id == job_id))
+
+
+def retry_job(database: Database, job_id: int) -> None:
+    """Queue a failed, dead or cancelled job again, with all its attempts. Raises InvalidMoveError on others."""
+    with database.write() as session:
+        if session.scalar(select(JobRow.status).where(JobRow.id == job_id)) == Status.RUNNING:
+            raise InvalidMoveError(f"job {job_id} is running")
+        fresh = {"attempt": 0, "code": None, "message": None, "finished_at": None, "published_at": None}
+        _move(session, job_id, Status.QUEUED, **fresh)
+        enqueue(database, session, [Notice(job_id, database.now(session), alone=True)])
+
+
+def _move(session: Session, job_id: int, target: Status, **values: Any) -> None:
+    moved = session.scalar(
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.status.in_(sources(target)))
+        .values(status=target, **values)
+        .returning(JobRow.id)
+    )
+    if moved is None:
+        status = session.scalar(select(JobRow.status).where(JobRow.id == job_id))
+        if status is None:
+            raise LookupFailedError(f"no job has the id {job_id}")
+        raise InvalidMoveError(f"job {job_id} is {status}: it cannot become {target}")
+
+
+def _jobs() -> Select[JobRow, str, str]:
+    return (
+        select(JobRow, AssetRow.uri, BundleRow.model)
+        .join(AssetRow, AssetRow.id == JobRow.asset_id)
+        .join(BundleRow, BundleRow.id == JobRow.bundle_id)
+    )
+
+
+def _as_dict(row: Row[JobRow, str, str]) -> dict[str, Any]:
+    job, uri, model = row
+    return {
+        "job": job.id,
+        "status": job.status,
+        "asset": uri,
+        "model": model,
+        "attempt": job.attempt,
+        "code": job.code,
+        "message": job.message,
+        "created_at": job.created_at.isoformat(),
+        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
+    }

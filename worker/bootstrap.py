@@ -1,0 +1,43 @@
+"""The one composition root: from settings to the parts of a running Cladist."""
+
+from dataclasses import dataclass
+
+from celery import Celery
+
+from worker.app import make_app
+from worker.database import Database
+from worker.errors import DatabaseError
+from worker.pipeline import Pipeline
+from worker.registry import Predictors
+from worker.settings import Settings
+from worker.tasks import register_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a worker process is made of."""
+
+    settings: Settings
+    database: Database
+    app: Celery
+    pipeline: Pipeline
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of the settings. Raises DatabaseError when it cannot be reached or was not upgraded."""
+    database = Database(settings.database_url)
+    try:
+        database.require_upgraded()
+    except DatabaseError:
+        database.close()
+        raise
+    return database
+
+
+def bootstrap(settings: Settings) -> Services:
+    """Make all parts; raises DatabaseError when the database cannot be used."""
+    database = open_database(settings)
+    app = make_app(settings)
+    pipeline = Pipeline(database, Predictors(database), settings)
+    register_tasks(app, pipeline)
+    return Services(settings, database, app, pipeline)

@@ -1,0 +1,125 @@
+"""`cladist train`, `evaluate`, `calibrate` and `predict`."""
+
+from pathlib import Path
+
+import click
+import torch
+
+from classifier.bundle import read_bundle
+from classifier.calibration import DEFAULT_TARGET_ACCURACY
+from classifier.config import TrainingConfig
+from classifier.decision import AssetPrediction
+from classifier.images import read_image_file
+from classifier.learning import evaluate_bundle, recalibrate_bundle, train_bundle
+from classifier.manifest import SPLITS, read_manifest
+from classifier.runtime import Predictor
+from taxonomy import PATH_SEPARATOR, read_taxonomy
+from worker.commands.options import file_type, json_option, labels_option
+from worker.terminal import print_json, print_metrics, print_table, progress_bars
+
+_DEFAULTS = TrainingConfig()
+_split_option = click.option("--split", type=click.Choice(SPLITS), required=True)
+
+
+@click.command()
+@labels_option
+@click.option("--taxonomy", "taxonomy_file", type=file_type, help="By default the paths of the labels are it.")
+@click.option("--out", type=file_type, required=True, help="The bundle to make.")
+@click.option("--backbone", default=_DEFAULTS.backbone, show_default=True, help="A timm name.")
+@click.option("--checkpoint", type=file_type, help="Local weights to start the backbone from.")
+@click.option("--epochs", type=click.IntRange(min=1), default=_DEFAULTS.epochs, show_default=True)
+@click.option("--image-size", type=click.IntRange(32, 1024), default=_DEFAULTS.image_size_px, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=_DEFAULTS.seed, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
+@json_option
+def train(
+    *,
+    labels: Path,
+    taxonomy_file: Path | None,
+    out: Path,
+    backbone: str,
+    checkpoint: Path | None,
+    epochs: int,
+    image_size: int,
+    seed: int,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Train a bundle, calibrate it and measure it on the val split."""
+    read = read_taxonomy(taxonomy_file or labels, None if taxonomy_file else "labels-csv")
+    config = TrainingConfig(backbone=backbone, epochs=epochs, image_size_px=image_size, seed=seed)
+    manifest = read_manifest(labels, read)
+    with progress_bars(hidden=as_json) as progress:
+        made = train_bundle(manifest, read, out, config, checkpoint=checkpoint, resume=resume, progress=progress)
+    if as_json:
+        print_json({"bundle": str(made.folder), "model": made.model, "release": made.info.release})
+    else:
+        click.echo((made.folder / "MODEL_CARD.md").read_text(encoding="utf-8"))
+
+
+@click.command()
+@click.argument("bundle", type=file_type)
+@labels_option
+@_split_option
+@json_option
+def evaluate(*, bundle: Path, labels: Path, split: str, as_json: bool) -> None:
+    """Measure BUNDLE on a split of labelled images."""
+    opened = read_bundle(bundle)
+    samples = read_manifest(labels, opened.taxonomy).split(split)
+    with progress_bars(hidden=as_json) as progress:
+        metrics = evaluate_bundle(opened, samples, progress)
+    if as_json:
+        print_json(metrics)
+    else:
+        print_metrics(metrics)
+
+
+@click.command()
+@click.argument("bundle", type=file_type)
+@labels_option
+@_split_option
+@click.option(
+    "--target-accuracy", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=DEFAULT_TARGET_ACCURACY
+)
+@json_option
+def calibrate(*, bundle: Path, labels: Path, split: str, target_accuracy: float, as_json: bool) -> None:
+    """Fit BUNDLE's temperature, and the depth of its decisions to a target accuracy."""
+    opened = read_bundle(bundle)
+    samples = read_manifest(labels, opened.taxonomy).split(split)
+    with progress_bars(hidden=as_json) as progress:
+        result = recalibrate_bundle(opened, samples, split, target_accuracy, progress)
+    values = {**result.calibration.model_dump(), "model": result.model}
+    if as_json:
+        print_json(values)
+    else:
+        print_table(str(bundle), ("calibration", "value"), list(values.items()))
+
+
+@click.command()
+@click.argument("bundle", type=file_type)
+@click.argument("images", type=file_type, nargs=-1, required=True)
+@json_option
+def predict(*, bundle: Path, images: tuple[Path, ...], as_json: bool) -> None:
+    """Classify IMAGES with BUNDLE."""
+    predictor = Predictor.load(bundle)
+    for image in images:
+        pixels = predictor.pixels(read_image_file(image), str(image))
+        (prediction,) = predictor.predict([str(image)], torch.stack([pixels]))
+        if as_json:
+            print_json(prediction.as_dict())
+        else:
+            _print_prediction(prediction)
+
+
+def _print_prediction(prediction: AssetPrediction) -> None:
+    rows = [
+        (
+            label.level,
+            label.name,
+            label.confidence,
+            ", ".join(f"{other.name} {other.confidence:.3f}" for other in label.alternatives),
+        )
+        for label in prediction.levels
+    ]
+    print_table(prediction.asset, ("level", "label", "confidence", "alternatives"), rows)
+    click.echo(f"decision: {PATH_SEPARATOR.join(prediction.decision.path) or 'none'} ({prediction.decision.reason})")

@@ -1,0 +1,1 @@
+"""What `cladist demo` shows: pictures to learn from, made on the spot."""

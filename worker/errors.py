@@ -1,0 +1,23 @@
+"""Errors of the worker. Failures of a job are either Permanent or Retryable; anything else is a bug of ours."""
+
+from taxonomy import CladistError
+
+
+class DatabaseError(CladistError):
+    """A database that cannot be reached or was not upgraded."""
+
+
+class SubmissionError(CladistError):
+    """A job that cannot be submitted as asked."""
+
+
+class LookupFailedError(CladistError):
+    """No job, bundle or node of that name."""
+
+
+class InvalidMoveError(CladistError):
+    """A job that is in no state for what was asked."""
+
+
+class RetryableError(Exception):
+    """The world's fault: the job is tried again later, as long as it has attempts."""

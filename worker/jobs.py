@@ -1,0 +1,52 @@
+"""The states of a job and the moves between them; every change of a job's status goes through this table."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Status(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+
+class Code(StrEnum):
+    """Why a job failed: stable, documented codes."""
+
+    UNREADABLE_IMAGE = "unreadable_image"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    IMAGE_TOO_LARGE = "image_too_large"
+    ASSET_NOT_FOUND = "asset_not_found"
+    ACCESS_DENIED = "access_denied"
+    FORBIDDEN_ADDRESS = "forbidden_address"
+    FETCH_TIMEOUT = "fetch_timeout"
+    BUNDLE_NOT_FOUND = "bundle_not_found"
+    TAXONOMY_MISMATCH = "taxonomy_mismatch"
+    OUT_OF_ATTEMPTS = "out_of_attempts"
+    INTERNAL_ERROR = "internal_error"
+
+
+MOVES: Mapping[Status, frozenset[Status]] = MappingProxyType(
+    {
+        Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),
+        Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.QUEUED, Status.DEAD}),
+        Status.SUCCEEDED: frozenset(),
+        Status.FAILED: frozenset({Status.QUEUED}),
+        Status.CANCELLED: frozenset({Status.QUEUED}),
+        Status.DEAD: frozenset({Status.QUEUED}),
+    }
+)
+
+FINISHED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.DEAD})
+OPEN = frozenset(Status) - FINISHED
+
+
+def sources(target: Status) -> list[str]:
+    """The states from which a job may move to `target`, for the WHERE of an update."""
+    return sorted(status.value for status, targets in MOVES.items() if target in targets)

@@ -1,0 +1,196 @@
+"""The tables. Rows are small where there are many: labels name release and bundle by number."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from worker.jobs import Status
+
+HUMAN = 0  # the bundle number of labels that people gave
+
+_BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows of INTEGER keys only
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite, which has no zones, stores it naive."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(timezone=True)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables; constraints have names, so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime(), int: BigInteger().with_variant(Integer, "sqlite")}  # noqa: RUF012
+
+
+class ReleaseRow(Base):
+    """One release of a taxonomy, whole."""
+
+    __tablename__ = "releases"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    release: Mapped[str] = mapped_column(String(64), unique=True)
+    taxonomy: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+
+
+class NodeRow(Base):
+    """One node of a release, to be found by id, name or path."""
+
+    __tablename__ = "nodes"
+    __table_args__ = (Index(None, "release_id", "name"), Index(None, "release_id", "path"))
+
+    release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"), primary_key=True)
+    node_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(Text)
+    level: Mapped[int] = mapped_column(Integer)
+
+
+class BundleRow(Base):
+    """A trained model that jobs may use; `model` names its exact version, `active` the one that new jobs get."""
+
+    __tablename__ = "bundles"
+    __table_args__ = (
+        Index("uq_bundles_active", "active", unique=True, sqlite_where=text("active"), postgresql_where=text("active")),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    model: Mapped[str] = mapped_column(Text, unique=True)
+    folder: Mapped[str] = mapped_column(Text)
+    release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"))
+    active: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class AssetRow(Base):
+    """A content item, known by its URI."""
+
+    __tablename__ = "assets"
+
+    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    uri: Mapped[str] = mapped_column(Text, unique=True)
+
+
+class JobRow(Base):
+    """Durable work on one asset; `attempt` fences the writes of a worker that lost its lease."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(
+            "ix_jobs_leases",
+            "lease_until",
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+        Index(
+            "ix_jobs_waiting",
+            "published_at",
+            sqlite_where=text("status = 'queued'"),
+            postgresql_where=text("status = 'queued'"),
+        ),
+        Index(None, "status", "id"),
+        Index(None, "asset_id"),
+    )
+
+    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"))
+    bundle_id: Mapped[int] = mapped_column(Integer, ForeignKey("bundles.id"))
+    status: Mapped[str] = mapped_column(String(16), default=Status.QUEUED.value)
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
+    worker: Mapped[str | None] = mapped_column(Text)
+    code: Mapped[str | None] = mapped_column(String(32))
+    message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class OutboxRow(Base):
+    """A job that is to be published; `alone` sends it in a message of its own, to isolate what kills a worker."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (UniqueConstraint("job_id"),)
+
+    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    alone: Mapped[bool]
+    due_at: Mapped[datetime]
+
+
+class DecisionRow(Base):
+    """The decision of a job that succeeded, and the whole prediction as every interface shows it."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (Index(None, "asset_id"),)
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, autoincrement=False)
+    asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"))
+    node_id: Mapped[str | None] = mapped_column(Text)
+    level: Mapped[int] = mapped_column(Integer)
+    confidence: Mapped[float]
+    reason: Mapped[str] = mapped_column(Text)
+    prediction: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class LabelRow(Base):
+    """A node of an asset with its confidence, ancestors included, so that "all under X" is one index range.
+
+    `bundle_id` is HUMAN for labels of people, which no model overwrites. No foreign keys: this is the table with
+    hundreds of millions of rows, and it is only written together with rows that have them.
+    """
+
+    __tablename__ = "labels"
+    __table_args__ = (Index(None, "release_id", "node_id", "confidence", "asset_id"),)
+
+    asset_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    release_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    bundle_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    node_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    level: Mapped[int] = mapped_column(Integer)
+    confidence: Mapped[float]
+    on_path: Mapped[bool]
+    source: Mapped[str] = mapped_column(String(8))

@@ -1,0 +1,69 @@
+"""The reaper: bring back jobs whose worker died, and publish again what the broker forgot."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import or_, select, update
+
+from worker.claims import Claim, try_again
+from worker.database import Database
+from worker.jobs import Status
+from worker.orm import AssetRow, JobRow, OutboxRow
+from worker.outbox import Notice, enqueue
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What one round found."""
+
+    expired: int
+    republished: int
+
+
+def reap_once(database: Database, *, max_attempts: int, republish_s: float) -> Reaped:
+    """One bounded round: jobs with an expired lease are queued again, alone, or die after their last attempt.
+
+    Queued jobs that were published more than `republish_s` ago, or never, and wait in no outbox, get an outbox row.
+    """
+    return Reaped(_reap_expired(database, max_attempts), _republish(database, republish_s))
+
+
+def _reap_expired(database: Database, max_attempts: int) -> int:
+    with database.write() as session:
+        rows = session.execute(
+            select(JobRow.id, JobRow.attempt, JobRow.asset_id, JobRow.bundle_id, AssetRow.uri)
+            .join(AssetRow, AssetRow.id == JobRow.asset_id)
+            .where(JobRow.status == Status.RUNNING, JobRow.lease_until < database.now(session))
+            .order_by(JobRow.id)
+            .limit(_BATCH)
+            .with_for_update(of=JobRow, skip_locked=True)
+        )
+        lost = [Claim(*row) for row in rows]
+        message = "the worker was lost while it ran this job"
+        try_again(database, session, lost, message, max_attempts=max_attempts, wait_s=0.0)
+        return len(lost)
+
+
+def _republish(database: Database, republish_s: float) -> int:
+    with database.write() as session:
+        now = database.now(session)
+        before = now - timedelta(seconds=republish_s)
+        in_outbox = select(OutboxRow.id).where(OutboxRow.job_id == JobRow.id).exists()
+        forgotten = session.execute(
+            select(JobRow.id, JobRow.attempt)
+            .where(
+                JobRow.status == Status.QUEUED,
+                or_(JobRow.published_at < before, JobRow.published_at.is_(None)),
+                ~in_outbox,
+            )
+            .order_by(JobRow.id)
+            .limit(_BATCH)
+            .with_for_update(skip_locked=True)
+        ).all()
+        if not forgotten:
+            return 0
+        session.execute(update(JobRow).where(JobRow.id.in_([row.id for row in forgotten])).values(published_at=None))
+        enqueue(database, session, [Notice(row.id, now, alone=row.attempt > 0) for row in forgotten])
+        return len(forgotten)

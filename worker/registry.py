@@ -1,0 +1,106 @@
+"""The bundles that jobs may use, and the taxonomy releases that their labels speak of."""
+
+import threading
+from pathlib import Path
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from classifier.bundle import Bundle, read_bundle
+from classifier.errors import BundleError
+from classifier.runtime import Predictor
+from taxonomy import PATH_SEPARATOR, Hierarchy, Taxonomy, canonical_json
+from worker.database import Database
+from worker.errors import LookupFailedError
+from worker.orm import BundleRow, NodeRow, ReleaseRow
+
+
+def add_bundle(database: Database, folder: Path) -> Bundle:
+    """Make a bundle known and active: new jobs get it. Raises BundleError when it cannot be used."""
+    bundle = read_bundle(folder.resolve())
+    bundle.load_net()
+    with database.write() as session:
+        release_id = _add_release(session, database, bundle)
+        session.execute(update(BundleRow).where(BundleRow.active).values(active=False))
+        known = session.scalar(select(BundleRow).where(BundleRow.model == bundle.model))
+        if known is None:
+            known = BundleRow(model=bundle.model, release_id=release_id, created_at=database.now(session))
+            session.add(known)
+        known.folder = str(bundle.folder)
+        known.active = True
+    return bundle
+
+
+def active_bundle(session: Session) -> BundleRow:
+    """The bundle that new jobs get. Raises LookupFailedError when none was added."""
+    row = session.scalar(select(BundleRow).where(BundleRow.active))
+    if row is None:
+        raise LookupFailedError("no bundle is active: run `cladist bundle add BUNDLE`")
+    return row
+
+
+def find_node(session: Session, release_id: int, wanted: str) -> NodeRow:
+    """The node of that id, path or (if only one has it) name. Raises LookupFailedError."""
+    row = session.get(NodeRow, (release_id, wanted))
+    if row is not None:
+        return row
+    for column in (NodeRow.path, NodeRow.name):
+        rows = session.scalars(select(NodeRow).where(NodeRow.release_id == release_id, column == wanted).limit(3)).all()
+        if len(rows) == 1:
+            return rows[0]
+        if rows:
+            paths = "; ".join(row.path for row in rows)
+            raise LookupFailedError(f"several nodes are named {wanted!r}: {paths}: give the path or the id")
+    raise LookupFailedError(f"no node has the id, path or name {wanted!r}")
+
+
+class Predictors:
+    """Loaded bundles of this process, by their number in the database; the newest only is kept in memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._loaded: tuple[int, Predictor] | None = None
+
+    def get(self, bundle_id: int) -> Predictor:
+        """The predictor of a bundle. Raises BundleError when its folder is gone or holds something else by now."""
+        with self._lock:
+            if self._loaded is None or self._loaded[0] != bundle_id:
+                self._loaded = (bundle_id, Predictor(self._read(bundle_id)))
+            return self._loaded[1]
+
+    def _read(self, bundle_id: int) -> Bundle:
+        with self._database.read() as session:
+            row = session.get_one(BundleRow, bundle_id)
+            release = session.get_one(ReleaseRow, row.release_id).release
+        bundle = read_bundle(Path(row.folder))
+        bundle.require_release(release, f"the database for {row.model}")
+        if bundle.model != row.model:
+            raise BundleError(f"{row.folder}: holds {bundle.model} by now, not {row.model}: add the bundle again")
+        return bundle
+
+
+def _add_release(session: Session, database: Database, bundle: Bundle) -> int:
+    known = session.scalar(select(ReleaseRow.id).where(ReleaseRow.release == bundle.info.release))
+    if known is not None:
+        return known
+    row = ReleaseRow(
+        release=bundle.info.release, taxonomy=canonical_json(bundle.taxonomy), created_at=database.now(session)
+    )
+    session.add(row)
+    session.flush()
+    session.execute(insert(NodeRow), _node_rows(row.id, bundle.taxonomy, bundle.hierarchy))
+    return row.id
+
+
+def _node_rows(release_id: int, taxonomy: Taxonomy, hierarchy: Hierarchy) -> list[dict[str, object]]:
+    return [
+        {
+            "release_id": release_id,
+            "node_id": node.id,
+            "name": node.name,
+            "path": PATH_SEPARATOR.join(step.name for step in taxonomy.path(node.id)),
+            "level": int(hierarchy.levels[hierarchy.index[node.id]]),
+        }
+        for node in taxonomy
+    ]

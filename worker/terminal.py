@@ -1,0 +1,98 @@
+"""What commands print: JSON for programs, tables and progress bars for people."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from classifier.progress import Progress as ProgressListener
+
+_LONG_COLUMNS = ("asset", "message", "value", "alternatives")  # these give way when the terminal is narrow
+
+_PIPED_WIDTH = 160  # columns of a table that no terminal shows
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on one line of standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; columns whose first cell is a number stand to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    numbers = [all(_is_number(row[i]) for row in cells) and bool(cells) for i in range(len(columns))]
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for column, is_number in zip(columns, numbers, strict=True):
+        table.add_column(
+            column, justify="right" if is_number else "left", overflow="fold", no_wrap=column not in _LONG_COLUMNS
+        )
+    for row in cells:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table, markup=False)
+
+
+def print_metrics(metrics: dict[str, Any]) -> None:
+    """Print an evaluation: the table by level, then the figures of the whole."""
+    columns = ("level", "nodes", "samples", "top-1", "top-5", "macro top-1", "ECE")
+    keys = ("level", "nodes", "samples", "top1", "top5", "macro_top1", "ece")
+    print_table(f"{metrics['samples']} images", columns, [[row[key] for key in keys] for row in metrics["levels"]])
+    curve, decision = metrics["operating_curve"], metrics["decision"]
+    click.echo(f"full path right       {metrics['full_path_accuracy']:.3f}")
+    click.echo(f"hierarchical F1       {metrics['hierarchical_f1']:.3f}")
+    click.echo(
+        f"mistakes              severity {metrics['mistake_severity']:.2f}, "
+        f"mean distance {metrics['mean_hierarchical_distance']:.2f}"
+    )
+    click.echo(f"incoherent            {metrics['incoherent_fraction']:.3f}")
+    click.echo(
+        f"operating curve       AP {curve['ap']:.3f}, AC {curve['ac']:.3f}, recall at 90 % right "
+        f"{curve['recall_at_90']:.3f}, at 95 % {curve['recall_at_95']:.3f}"
+    )
+    click.echo(_decision_line(decision))
+
+
+@contextmanager
+def progress_bars(*, hidden: bool = False) -> Iterator[ProgressListener]:
+    """A listener that shows a bar for each stage on standard error."""
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=hidden) as bars:
+        stages: dict[str, TaskID] = {}
+
+        def listen(stage: str, done: int, total: int, note: str, /) -> None:
+            if stage not in stages:
+                stages[stage] = bars.add_task(stage, total=total, note=note)
+            bars.update(stages[stage], completed=done, total=total, note=note)
+
+        yield listen
+
+
+def _decision_line(decision: dict[str, Any]) -> str:
+    if decision["threshold"] is None:
+        return "decision              no threshold: every answer is given in full"
+    return (
+        f"decision              {decision['accuracy']:.3f} right (target {decision['target_accuracy']}), "
+        f"coverage {decision['coverage']:.3f}, mean level {decision['mean_level']:.2f}, "
+        f"threshold {decision['threshold']:.3f}"
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit() or not text
