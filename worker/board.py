@@ -1,5 +1,6 @@
 """What people see of jobs: rows for lists, one whole job, and the moves they may ask for."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from worker.database import Database
 from worker.errors import InvalidMoveError, LookupFailedError
-from worker.jobs import Status, sources
+from worker.jobs import OPEN, Status, sources
 from worker.orm import AssetRow, BundleRow, DecisionRow, JobRow, OutboxRow
 from worker.outbox import Notice, enqueue
 
@@ -41,6 +42,25 @@ def jobs_of(session: Session, job_ids: Sequence[int]) -> list[dict[str, Any]]:
     if missing:
         raise LookupFailedError(f"no job has the id {missing[0]}")
     return found
+
+
+def open_jobs(database: Database) -> bool:
+    """Whether any job is queued or running."""
+    with database.read() as session:
+        return session.scalar(select(JobRow.id).where(JobRow.status.in_(sorted(OPEN))).limit(1)) is not None
+
+
+def wait_for_jobs(database: Database, job_ids: list[int], timeout_s: float | None, poll_s: float) -> bool:
+    """Wait until none of the jobs is open; False when the time is up first."""
+    end = None if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        with database.read() as session:
+            query = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.status.in_(sorted(OPEN))).limit(1)
+            if session.scalar(query) is None:
+                return True
+        if end is not None and time.monotonic() > end:
+            return False
+        time.sleep(poll_s)
 
 
 def cancel_job(database: Database, job_id: int) -> None:

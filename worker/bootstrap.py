@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from celery import Celery
 
 from worker.app import make_app
-from worker.database import Database
-from worker.errors import DatabaseError
+from worker.database import Database, open_database
 from worker.pipeline import Pipeline
 from worker.registry import Predictors
 from worker.settings import Settings
@@ -23,20 +22,9 @@ class Services:
     pipeline: Pipeline
 
 
-def open_database(settings: Settings) -> Database:
-    """The database of the settings. Raises DatabaseError when it cannot be reached or was not upgraded."""
-    database = Database(settings.database_url)
-    try:
-        database.require_upgraded()
-    except DatabaseError:
-        database.close()
-        raise
-    return database
-
-
 def bootstrap(settings: Settings) -> Services:
     """Make all parts; raises DatabaseError when the database cannot be used."""
-    database = open_database(settings)
+    database = open_database(settings.database_url)
     app = make_app(settings)
     pipeline = Pipeline(database, Predictors(database), settings)
     register_tasks(app, pipeline)

@@ -24,7 +24,7 @@ _COMMANDS = {
     "calibrate": _Lazy("worker.commands.model:calibrate", "Fit a bundle's decision depth to a target accuracy."),
     "predict": _Lazy("worker.commands.model:predict", "Classify images, here and now."),
     "db": _Lazy("worker.commands.database:db", "Prepare the database."),
-    "bundle": _Lazy("worker.commands.database:bundle", "Make bundles known to the database."),
+    "bundle": _Lazy("worker.commands.bundle:bundle", "Make bundles known to the database."),
     "submit": _Lazy("worker.commands.jobs:submit", "Submit assets for classification."),
     "jobs": _Lazy("worker.commands.jobs:jobs", "List, show, wait for, cancel and retry jobs."),
     "labels": _Lazy("worker.commands.jobs:labels", "Find assets by node and confidence."),

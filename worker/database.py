@@ -88,6 +88,17 @@ class Database:
         return config
 
 
+def open_database(url: str) -> Database:
+    """The database of a URL. Raises DatabaseError when it cannot be reached or was not upgraded."""
+    database = Database(url)
+    try:
+        database.require_upgraded()
+    except DatabaseError:
+        database.close()
+        raise
+    return database
+
+
 def migrations_folder() -> Path:
     """Where the Alembic scripts are: inside the installed package, or beside it in a checkout."""
     installed = Path(__file__).parent / "migrations"

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any, cast
@@ -12,14 +11,12 @@ import torch
 from celery import Celery
 from celery.exceptions import SecurityWarning
 from kombu.exceptions import OperationalError
-from sqlalchemy import select
 
 from worker.app import publisher
+from worker.board import open_jobs
 from worker.bootstrap import Services
 from worker.database import Database
 from worker.errors import DatabaseError
-from worker.jobs import OPEN
-from worker.orm import JobRow
 from worker.outbox import relay_once
 from worker.reaper import reap_once
 
@@ -28,8 +25,11 @@ log = logging.getLogger("cladist.worker")
 _PAUSE_AFTER_ERROR_S = 1.0
 
 
-def run_worker(services: Services, *, drain: bool = False) -> None:
-    """Consume until SIGTERM or SIGINT, which let the batch at hand finish; with `drain`, until no job is open."""
+def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], None] | None = None) -> None:
+    """Consume until SIGTERM or SIGINT, which let the batch at hand finish; with `drain`, until no job is open.
+
+    `watch` is called now and then while it runs.
+    """
     if services.settings.torch_threads:
         torch.set_num_threads(services.settings.torch_threads)
     if services.settings.broker_is_embedded:
@@ -41,18 +41,14 @@ def run_worker(services: Services, *, drain: bool = False) -> None:
     ]
     if drain:
         threads.append(_repeat("drain", stop, services.settings.poll_s, lambda: _stop_when_done(services.database)))
+    if watch is not None:
+        threads.append(_repeat("watch", stop, services.settings.poll_s, watch))
     try:
         _consume(services.app)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
-
-
-def open_jobs(database: Database) -> bool:
-    """Whether any job is queued or running."""
-    with database.read() as session:
-        return session.scalar(select(JobRow.id).where(JobRow.status.in_(sorted(OPEN))).limit(1)) is not None
 
 
 def _consume(app: Celery) -> None:
@@ -99,16 +95,3 @@ def _repeat(name: str, stop: threading.Event, pause_s: float, action: Callable[[
     thread = threading.Thread(target=loop, name=f"cladist-{name}", daemon=True)
     thread.start()
     return thread
-
-
-def wait_for_jobs(database: Database, job_ids: list[int], timeout_s: float | None, poll_s: float) -> bool:
-    """Wait until none of the jobs is open; False when the time is up first."""
-    end = None if timeout_s is None else time.monotonic() + timeout_s
-    while True:
-        with database.read() as session:
-            query = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.status.in_(sorted(OPEN))).limit(1)
-            if session.scalar(query) is None:
-                return True
-        if end is not None and time.monotonic() > end:
-            return False
-        time.sleep(poll_s)

@@ -11,11 +11,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from worker.catalogue import active_bundle
 from worker.database import Database
 from worker.errors import SubmissionError
 from worker.orm import AssetRow, JobRow
 from worker.outbox import Notice, enqueue
-from worker.registry import active_bundle
 
 CHUNK = 1000  # jobs in one transaction
 _MAX_URI_CHARS = 2048  # what an index entry of PostgreSQL holds

@@ -13,7 +13,16 @@ from rich.table import Table
 
 from classifier.progress import Progress as ProgressListener
 
-_LONG_COLUMNS = ("asset", "message", "value", "alternatives")  # these give way when the terminal is narrow
+_LONG_COLUMNS = (
+    "asset",
+    "message",
+    "value",
+    "alternatives",
+    "truth",
+    "best path and confidence",
+    "decided",
+    "why, for one of them",
+)  # these give way when the terminal is narrow
 
 _PIPED_WIDTH = 160  # columns of a table that no terminal shows
 

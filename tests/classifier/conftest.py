@@ -81,11 +81,12 @@ def quick() -> TrainingConfig:
     """A recipe that learns the painted images in about a second, random choices included."""
     return TrainingConfig(
         backbone="test_resnet",
-        epochs=6,
+        epochs=10,
         image_size_px=48,
         start_size_px=32,
         batch_size=8,
         learning_rate=1e-2,
+        color_jitter=0.1,
         precision="32-true",
         ema_decay=0.9,
         target_accuracy=0.9,

@@ -74,11 +74,11 @@ def kill_in_step(folder: Path, config: TrainingConfig, step: int) -> int:
 def test_killed_in_the_middle_and_resumed(
     trained: Bundle, painted: Path, labels_of: LabelsOf, quick: TrainingConfig
 ) -> None:
-    """SIGKILL in step 14 of 24, then resume: the model of an unbroken run."""
-    if kill_in_step(painted, quick, 14) != -signal.SIGKILL:
+    """SIGKILL in step 22 of 40, then resume: the model of an unbroken run."""
+    if kill_in_step(painted, quick, 22) != -signal.SIGKILL:
         pytest.fail("the process was not killed where it should have been")
     left = sorted(path.name for path in (painted / "bundle.training").iterdir())
-    if left != ["epoch=00002.ckpt", "training.json"]:
+    if left != ["epoch=00004.ckpt", "training.json"]:
         pytest.fail(f"left behind: {left}")
     assert_same(train_bundle(*labels_of(painted), painted / "bundle", quick, resume=True), trained)
 
@@ -100,7 +100,7 @@ def test_killed_in_the_middle_and_resumed(
         ),
         pytest.param(
             "train",
-            21,
+            38,
             id="in the last epoch",
             marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason="shuffled differently after a resume"),
         ),
@@ -169,15 +169,17 @@ def test_a_torn_checkpoint_is_passed_over(
     """A newer one that was cut off while it was written does no harm: the older whole one is resumed."""
     with pytest.raises(InterruptionError):
         train_bundle(*labels_of(painted), painted / "bundle", quick, progress=stop_at("calibrate", 1))
-    whole = painted / "bundle.training" / "epoch=00005.ckpt"
-    (painted / "bundle.training" / "epoch=00006.ckpt").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    whole = painted / "bundle.training" / "epoch=00009.ckpt"
+    (painted / "bundle.training" / "epoch=00010.ckpt").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     assert_same(train_bundle(*labels_of(painted), painted / "bundle", quick, resume=True), trained)
 
 
-def test_no_whole_checkpoint(interrupted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
-    (checkpoint,) = (interrupted / "bundle.training").glob("*.ckpt")
-    checkpoint.write_bytes(b"torn")
-    assert refused(interrupted, labels_of, quick, resume=True) == "no checkpoint to resume from"
+@pytest.mark.xfail(strict=True, raises=TrainingError, reason="without a whole checkpoint resume refuses")
+def test_no_whole_checkpoint(trained: Bundle, interrupted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
+    """Where none is left the training starts anew, with the same end."""
+    for checkpoint in (interrupted / "bundle.training").glob("*.ckpt"):
+        checkpoint.write_bytes(b"torn")
+    assert_same(train_bundle(*labels_of(interrupted), interrupted / "bundle", quick, resume=True), trained)
 
 
 def test_a_removed_folder_frees_the_name(interrupted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:

@@ -68,12 +68,9 @@ def test_it_tells_how_far_it_is(painted: Path, labels_of: LabelsOf, quick: Train
     train_bundle(*labels_of(painted), painted / "bundle", quick.model_copy(update={"epochs": 2}), progress=listener)
     assert list(dict.fromkeys(stage for stage, *_ in listener.heard)) == ["decode", "train", "calibrate", "evaluate"]
     for stage in ("decode", "train", "calibrate", "evaluate"):
-        assert [(done, total) for name, done, total in listener.heard if name == stage][-1][0] == {
-            "decode": 32,
-            "train": 8,
-            "calibrate": 24,
-            "evaluate": 24,
-        }[stage]
+        steps = [(done, total) for name, done, total in listener.heard if name == stage]
+        assert steps == sorted(steps)
+        assert steps[-1][0] == steps[-1][1] > 0
     assert not (painted / "bundle.training").exists()
 
 

@@ -7,8 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
-from worker.bootstrap import open_database
-from worker.database import Database
+from worker.database import Database, open_database
 from worker.errors import DatabaseError
 from worker.orm import Base
 from worker.settings import Settings
@@ -31,7 +30,7 @@ def test_downgrade_leaves_nothing_and_upgrade_works_again(database: Database) ->
 def test_a_database_that_was_not_upgraded_is_refused(settings: Settings) -> None:
     """The message says what to run."""
     with pytest.raises(DatabaseError, match="run `cladist db upgrade`"):
-        open_database(settings)
+        open_database(settings.database_url)
 
 
 @pytest.mark.parametrize(

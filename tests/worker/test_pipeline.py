@@ -18,6 +18,7 @@ from classifier.runtime import Predictor
 from taxonomy import Node, Taxonomy
 from worker.board import show_job
 from worker.bootstrap import Services
+from worker.catalogue import active_bundle
 from worker.claims import claim_jobs
 from worker.database import Database
 from worker.errors import RetryableError
@@ -25,7 +26,7 @@ from worker.labels import labels_under
 from worker.orm import JobRow, LabelRow
 from worker.pipeline import Pipeline
 from worker.reaper import reap_once
-from worker.registry import Predictors, active_bundle, add_bundle
+from worker.registry import Predictors, add_bundle
 
 Submitted = Callable[[list[str]], list[int]]
 MakeImages = Callable[[int], list[str]]

@@ -12,12 +12,13 @@ import pytest
 import redis
 from sqlalchemy import func, select
 
+from worker.board import open_jobs, wait_for_jobs
 from worker.bootstrap import Services, bootstrap
 from worker.database import Database
 from worker.jobs import Status
 from worker.orm import JobRow, LabelRow
 from worker.outbox import relay_once
-from worker.service import open_jobs, run_worker, wait_for_jobs
+from worker.service import run_worker
 from worker.settings import Settings
 
 Submitted = Callable[[list[str]], list[int]]

@@ -9,15 +9,13 @@ from typing import Any
 
 import click
 
-from worker.board import cancel_job, jobs_of, list_jobs, retry_job, show_job
-from worker.bootstrap import open_database
+from worker.board import cancel_job, jobs_of, list_jobs, retry_job, show_job, wait_for_jobs
+from worker.catalogue import active_bundle, find_node
 from worker.commands.options import file_type, json_option
-from worker.database import Database
+from worker.database import Database, open_database
 from worker.errors import LookupFailedError, SubmissionError
 from worker.jobs import Status
 from worker.labels import labels_under
-from worker.registry import active_bundle, find_node
-from worker.service import wait_for_jobs
 from worker.settings import read_settings
 from worker.submission import Request, asset_uri, read_requests
 from worker.submission import submit as submit_requests
@@ -43,7 +41,7 @@ def submit(*, uris: tuple[str, ...], manifest: Path | None, key: str | None, as_
     given = [Request(asset_uri(uri, Path.cwd()), key) for uri in uris]
     requests: Iterator[Request] = chain(given, read_requests(manifest) if manifest else ())
     count = 0
-    for ids in submit_requests(open_database(read_settings()), requests):
+    for ids in submit_requests(open_database(read_settings().database_url), requests):
         count += len(ids)
         for job_id in ids:
             click.echo(json.dumps({"job": job_id}) if as_json else job_id)
@@ -62,7 +60,7 @@ def jobs() -> None:
 @json_option
 def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) -> None:
     """List jobs, the newest first."""
-    with open_database(read_settings()).read() as session:
+    with open_database(read_settings().database_url).read() as session:
         found = list_jobs(session, status=Status(status) if status else None, limit=limit, before=before)
     _print_jobs(found, as_json=as_json)
 
@@ -72,7 +70,7 @@ def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) 
 @json_option
 def show(*, job: int, as_json: bool) -> None:
     """Show one job and what came out of it."""
-    with open_database(read_settings()).read() as session:
+    with open_database(read_settings().database_url).read() as session:
         found = show_job(session, job)
     if as_json:
         print_json(found)
@@ -92,7 +90,7 @@ def show(*, job: int, as_json: bool) -> None:
 @json_option
 def wait(*, ids: tuple[int, ...], timeout_s: float | None, as_json: bool) -> None:
     """Wait until the jobs with these IDS have ended."""
-    database = open_database(read_settings())
+    database = open_database(read_settings().database_url)
     _known(database, ids)
     if not wait_for_jobs(database, list(ids), timeout_s, _WAIT_POLL_S):
         raise LookupFailedError(f"after {timeout_s:g} s some jobs are still open; is a `cladist worker` running?")
@@ -103,7 +101,7 @@ def wait(*, ids: tuple[int, ...], timeout_s: float | None, as_json: bool) -> Non
 @click.argument("ids", type=int, nargs=-1, required=True)
 def cancel(*, ids: tuple[int, ...]) -> None:
     """Cancel queued jobs."""
-    database = open_database(read_settings())
+    database = open_database(read_settings().database_url)
     for job_id in ids:
         cancel_job(database, job_id)
         click.echo(f"{job_id} cancelled")
@@ -113,7 +111,7 @@ def cancel(*, ids: tuple[int, ...]) -> None:
 @click.argument("ids", type=int, nargs=-1, required=True)
 def retry(*, ids: tuple[int, ...]) -> None:
     """Queue failed, dead or cancelled jobs again."""
-    database = open_database(read_settings())
+    database = open_database(read_settings().database_url)
     for job_id in ids:
         retry_job(database, job_id)
         click.echo(f"{job_id} queued")
@@ -127,7 +125,7 @@ def retry(*, ids: tuple[int, ...]) -> None:
 @json_option
 def labels(*, under: str, min_confidence: float, limit: int, after: tuple[float, int] | None, as_json: bool) -> None:
     """Find assets at or below a node, the most confident first."""
-    with open_database(read_settings()).read() as session:
+    with open_database(read_settings().database_url).read() as session:
         release_id = active_bundle(session).release_id
         node = find_node(session, release_id, under)
         found = [

@@ -21,6 +21,7 @@ _OVERSAMPLE = 2  # pictures are drawn this much larger, for smooth edges
 _CAMERA_DISTANCE = 3.5  # in radii of the figure
 _ROUND = 48  # corners of a drawn circle
 _PATCHES = 6  # of light along a side of the paper
+_STYLES = ("filled", "filled", "edged", "outlined", "outlined", "dashed")
 _LIGHT = np.array([-0.45, -0.6, 0.66])
 
 Points = NDArray[np.float64]
@@ -29,21 +30,15 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """Corners (K, 3), and faces as positions among them; a flat figure has one face, an open one no inside."""
+    """Corners (K, 3), and the faces of a solid as positions among them; a flat figure has none, an open one no inside."""
 
     corners: Points
-    faces: tuple[tuple[int, ...], ...]
+    faces: tuple[tuple[int, ...], ...] = ()
     is_open: bool = False
-
-    @property
-    def is_solid(self) -> bool:
-        """Whether faces hide one another."""
-        return len(self.faces) > 1
 
 
 def _flat(corners: ArrayLike, *, is_open: bool = False) -> Figure:
-    plane = np.asarray(corners, dtype=np.float64)
-    return Figure(np.pad(plane, ((0, 0), (0, 1))), (tuple(range(len(plane))),), is_open)
+    return Figure(np.pad(np.asarray(corners, dtype=np.float64), ((0, 0), (0, 1))), is_open=is_open)
 
 
 def _turn(turns: ArrayLike, radius: ArrayLike = 1.0) -> Points:
@@ -67,7 +62,7 @@ def _obtuse(rng: Generator) -> Figure:
 
 
 def _trapezoid(rng: Generator) -> Figure:
-    left, right, height = rng.uniform(0.05, 0.35), rng.uniform(0.65, 0.95), rng.uniform(0.45, 0.75)
+    left, right, height = rng.uniform(0.1, 0.35), rng.uniform(0.65, 0.9), rng.uniform(0.45, 0.75)
     return _flat([(0, 0), (1, 0), (right, height), (left, height)])
 
 
@@ -136,7 +131,7 @@ CATALOGUE: Mapping[str, Callable[[Generator], Figure]] = {
     "curve > open > wave": _wave,
     "solid > polyhedron > cube": lambda _: _frustum(4, np.sqrt(2), 1),
     "solid > polyhedron > pyramid": lambda rng: _frustum(4, rng.uniform(1.2, 1.7), 0),
-    "solid > round > cylinder": lambda rng: _frustum(_ROUND, rng.uniform(1.6, 2.6), 1),
+    "solid > round > cylinder": lambda rng: _frustum(_ROUND, rng.uniform(1.8, 3.0), 1),
     "solid > round > cone": lambda rng: _frustum(_ROUND, rng.uniform(1.5, 2.2), 0),
 }
 
@@ -174,7 +169,7 @@ def draw_figure(path: str, rng: Generator, size_px: int, difficulty: float) -> I
     side_px = size_px * _OVERSAMPLE
     paper, ink = _colors(rng, 1 - 0.6 * difficulty)
     image = _paper(rng, paper, side_px, difficulty)
-    _scatter(image, rng, ink, round(rng.uniform(1, 5)))
+    _scatter(image, rng, ink, round(rng.uniform(0, 4)))
     _draw(image, CATALOGUE[path](rng), rng, ink, difficulty)
     _scatter(image, rng, paper, round(rng.uniform(0, 3 * difficulty)))
     small = image.reduce(_OVERSAMPLE).filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.018) * size_px * difficulty))
@@ -183,7 +178,7 @@ def draw_figure(path: str, rng: Generator, size_px: int, difficulty: float) -> I
 
 
 def _save(path: str, rng: Generator, size_px: int, target: Path) -> None:
-    difficulty = float(rng.beta(1.2, 1.8))
+    difficulty = float(rng.beta(1.2, 2.4))
     target.parent.mkdir(parents=True, exist_ok=True)
     quality = round(92 - 50 * difficulty * rng.uniform())
     draw_figure(path, rng, size_px, difficulty).save(target, "JPEG", quality=quality)
@@ -236,7 +231,7 @@ def _scatter(image: Image.Image, rng: Generator, color: Color, count: int) -> No
 def _draw(image: Image.Image, figure: Figure, rng: Generator, ink: Color, difficulty: float) -> None:
     corners = _posed(figure, rng, difficulty)
     placed = _placed(corners[:, :2], rng, image.width)
-    if figure.is_solid:
+    if figure.faces:
         _draw_solid(image, figure, corners, placed, ink)
     else:
         _draw_flat(image, placed, rng, ink, is_open=figure.is_open)
@@ -246,8 +241,8 @@ def _posed(figure: Figure, rng: Generator, difficulty: float) -> Points:
     """The corners seen by a camera (K, 3): a solid from above, a flat figure tilted away from us."""
     centred = figure.corners - (figure.corners.min(axis=0) + figure.corners.max(axis=0)) / 2
     unit = centred / np.linalg.norm(centred, axis=1).max()
-    tilt = rng.uniform(0.13, 0.2) if figure.is_solid else rng.uniform(0, 0.14) * difficulty
-    roll = rng.normal(0, 0.06) if figure.is_solid else rng.uniform()
+    tilt = rng.uniform(0.13, 0.2) if figure.faces else rng.uniform(0, 0.12) * difficulty
+    roll = rng.normal(0, 0.06) if figure.faces else rng.uniform()
     turned: Points = unit @ _rotation(rng.uniform(), 0, 1) @ _rotation(tilt, 1, 2) @ _rotation(roll, 0, 1)
     turned[:, :2] *= _CAMERA_DISTANCE / (_CAMERA_DISTANCE - turned[:, 2:])
     return turned
@@ -265,7 +260,7 @@ def _rotation(turns: float, first: int, second: int) -> Points:
 def _placed(points: Points, rng: Generator, side_px: int) -> Points:
     """Points scaled to a good part of the picture and moved about within it (K, 2), in pixels."""
     low, high = points.min(axis=0), points.max(axis=0)
-    scale = rng.uniform(0.55, 0.85) * side_px / (high - low).max()
+    scale = rng.uniform(0.6, 0.85) * side_px / (high - low).max()
     room = side_px - (high - low) * scale
     placed: Points = (points - low) * scale + room * rng.uniform(0.15, 0.85, 2)
     return placed
@@ -283,10 +278,10 @@ def _draw_solid(image: Image.Image, figure: Figure, corners: Points, placed: Poi
 
 def _draw_flat(image: Image.Image, points: Points, rng: Generator, ink: Color, *, is_open: bool) -> None:
     draw = ImageDraw.Draw(image)
-    style = rng.choice(["outlined", "dashed"] if is_open else ["filled", "edged", "outlined", "dashed"])
+    style = rng.choice(_STYLES[-3:] if is_open else _STYLES)
     if style in {"filled", "edged"}:
         draw.polygon([tuple(point) for point in points], ink)
-    width = round(rng.uniform(0.018, 0.04) * image.width)
+    width = round(rng.uniform(0.022, 0.042) * image.width)
     line = points if is_open else np.concatenate([points, points[:2]])
     strokes = {"filled": [], "dashed": _dashes(line, 2.2 * width)}.get(style, [line])
     for stroke in strokes:

@@ -1,0 +1,28 @@
+"""`cladist bundle`."""
+
+from pathlib import Path
+
+import click
+
+from worker.commands.options import file_type, json_option
+from worker.database import open_database
+from worker.registry import add_bundle
+from worker.settings import read_settings
+from worker.terminal import print_json
+
+
+@click.group()
+def bundle() -> None:
+    """Make bundles known to the database."""
+
+
+@bundle.command()
+@click.argument("bundle", type=file_type)
+@json_option
+def add(*, bundle: Path, as_json: bool) -> None:
+    """Make BUNDLE known and active: jobs submitted from now on use it."""
+    added = add_bundle(open_database(read_settings().database_url), bundle)
+    if as_json:
+        print_json({"model": added.model, "release": added.info.release, "folder": str(added.folder)})
+    else:
+        click.echo(f"{added.model} is active (taxonomy release {added.info.release[:12]})")
