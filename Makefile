@@ -21,7 +21,6 @@ bench: .venv/.installed
 	mkdir -p benchmarks/out
 	$(BIN)/python benchmarks/accuracy.py --labels $(PHOTOGRAPHS)/labels.csv --out benchmarks/out/accuracy.json
 	$(BIN)/python benchmarks/throughput.py --labels $(PHOTOGRAPHS)/labels.csv
-	$(BIN)/python benchmarks/coherence.py
 
 install: .venv/.installed
 

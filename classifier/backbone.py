@@ -9,7 +9,7 @@ from timm.data.config import resolve_data_config
 from timm.models import load_state_dict
 from torch import nn
 
-from classifier.errors import TrainingError
+from classifier.errors import TrainingError, first_line
 
 
 class Backbone(NamedTuple):
@@ -35,7 +35,7 @@ def make_backbone(name: str, checkpoint: Path | None = None, *, pretrained: bool
     try:
         network = timm.create_model(name, pretrained=fetch, num_classes=0)
     except (OSError, RuntimeError, ValueError) as error:
-        raise TrainingError(f"backbone {name!r}: {_first_line(error)}") from None
+        raise TrainingError(f"backbone {name!r}: {first_line(error)}") from None
     if checkpoint is not None:
         _load_checkpoint(network, checkpoint, name)
     config: dict[str, Any] = resolve_data_config({}, model=network)
@@ -55,11 +55,7 @@ def _load_checkpoint(network: nn.Module, checkpoint: Path, name: str) -> None:
     except TrainingError:
         raise
     except Exception as error:  # noqa: BLE001 (torch and safetensors raise many kinds on hostile files)
-        raise TrainingError(f"{checkpoint}: not a checkpoint of {name}: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainingError(f"{checkpoint}: not a checkpoint of {name}: {first_line(error)}") from None
 
 
 def default_device() -> torch.device:

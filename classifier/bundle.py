@@ -16,7 +16,7 @@ from classifier.backbone import make_backbone
 from classifier.calibration import Calibration
 from classifier.card import model_card
 from classifier.config import TrainingConfig
-from classifier.errors import BundleError, ReleaseMismatchError, TrainingError
+from classifier.errors import BundleError, ReleaseMismatchError, TrainingError, first_line
 from classifier.heads import HierarchicalNet
 from classifier.method import PATH_SOFTMAX
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError, canonical_json, read_taxonomy
@@ -79,7 +79,7 @@ class Bundle:
         try:
             net.load_state_dict(load_file(self.folder / WEIGHTS))
         except (SafetensorError, RuntimeError, OSError) as error:
-            raise BundleError(f"{self.folder / WEIGHTS}: {_first_line(error)}") from None
+            raise BundleError(f"{self.folder / WEIGHTS}: {first_line(error)}") from None
         return net.eval()
 
 
@@ -188,7 +188,3 @@ def _replace_text(path: Path, text: str) -> None:
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

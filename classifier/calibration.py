@@ -52,7 +52,9 @@ def fit_temperature(batches: Iterable[tuple[Tensor, Tensor]], output: Output) ->
 
 
 def conformal_threshold(wrong_probs: Floats, target_accuracy: float) -> float:
-    """The least threshold at which, on exchangeable data, a decision is right with the target probability.
+    """The least threshold at which, on exchangeable data, an image gets no wrong decision with the target probability.
+
+    An image that gets no decision at all gets no wrong one: of the decisions made a larger share may be wrong.
 
     wrong_probs: (n,) for each calibration sample the probability of the last wrong node met on the climb from its best
     terminal, 0 if the terminal is right. The threshold lies just above the ceil((n + 1) * target)-th smallest of them:

@@ -46,7 +46,8 @@ same source as the calibration images, on average, and not for each node by itse
 def _depth(calibration: Calibration) -> str:
     if calibration.threshold is None:
         return "No decision threshold: there were too few images for the target."
+    wrong = 1 - (calibration.target_accuracy or 0)
     return (
-        f"Decisions stop at the deepest node of at least {calibration.threshold:.3f}, so that "
-        f"{calibration.target_accuracy:.0%} of them are right."
+        f"Decisions stop at the deepest node of at least {calibration.threshold:.3f}, so that at most a share of "
+        f"{wrong:.3g} of all images get a wrong one; images left undecided count as not wrong."
     )

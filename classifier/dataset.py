@@ -90,12 +90,19 @@ class PlainImages(Dataset[Batch]):
         return square_pixels(image, self._size_px), torch.tensor(index)
 
 
+def check_images(samples: Sequence[Sample], config: TrainingConfig) -> None:
+    """Raise ManifestError, naming the line, on the first image that cannot be decoded."""
+    for sample in samples:
+        _open(sample, config.test_size_px)
+
+
 def epoch_loader(images: ImageStore, config: TrainingConfig, epoch: int) -> DataLoader[Batch]:
     """The shuffled batches of one epoch; a last batch of a single image is left out, as batch norm needs two."""
-    order = torch.Generator().manual_seed(epoch_seed(config, epoch))
+    generator = torch.Generator().manual_seed(epoch_seed(config, epoch))
+    order = torch.randperm(len(images), generator=generator).tolist()
     dataset = AugmentedImages(images, config, epoch)
     lone = len(dataset) > config.batch_size and len(dataset) % config.batch_size == 1
-    return DataLoader(dataset, config.batch_size, shuffle=True, generator=order, drop_last=lone)
+    return DataLoader(dataset, config.batch_size, sampler=order, generator=generator, drop_last=lone)
 
 
 def epoch_seed(config: TrainingConfig, epoch: int) -> int:

@@ -63,3 +63,9 @@ class AccessDeniedError(AssetError):
     """An asset that may not be read."""
 
     code: ClassVar[str] = "access_denied"
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says, in one line: its heading, and what follows where the heading ends in a colon."""
+    lines = [line.strip() for line in str(error).splitlines()] or [type(error).__name__]
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]

@@ -140,7 +140,11 @@ def level_metrics(climbs: Climbs, level: int) -> dict[str, Any]:
 
 
 def decision_metrics(climbs: Climbs, calibration: Calibration) -> dict[str, Any]:
-    """How the decisions fare: accuracy of those made, share of samples with one, and their mean level."""
+    """How the decisions fare.
+
+    accuracy: of those made. coverage: share of samples with one. wrong_fraction: share of all samples with a wrong one,
+    which is what the conformal threshold bounds by 1 - target. mean_level: of the nodes decided on.
+    """
     threshold = calibration.threshold if calibration.threshold is not None else 0.0
     samples, first = np.unique(climbs.samples[climbs.probs >= threshold], return_index=True)
     steps = np.flatnonzero(climbs.probs >= threshold)[first]
@@ -148,6 +152,7 @@ def decision_metrics(climbs: Climbs, calibration: Calibration) -> dict[str, Any]
         "target_accuracy": calibration.target_accuracy,
         "threshold": calibration.threshold,
         "accuracy": _mean(climbs.right[steps]),
+        "wrong_fraction": int((~climbs.right[steps]).sum()) / len(climbs.truth),
         "coverage": len(samples) / len(climbs.truth),
         "mean_level": _mean(climbs.hierarchy.levels[climbs.nodes[steps]]),
     }

@@ -1,5 +1,6 @@
 """Decode hostile bytes into pixels: allow-listed formats, a pixel cap read from the header, one error per cause."""
 
+import struct
 from io import BytesIO
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from classifier.errors import (
 ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 64 * 2**20
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 _WHITE = 255
+# What Pillow's decoders and its reader of EXIF raise on damaged files.
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError, struct.error)
 
 
 def read_image_file(path: Path) -> bytes:
@@ -55,7 +58,7 @@ def decode(content: bytes, source: str, short_side_px: int | None = None) -> Ima
         raise _unidentified(content, source) from None
     except Image.DecompressionBombError:
         raise ImageTooLargeError(f"{source}: more than {MAX_PIXELS} pixels") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
+    except _DAMAGE as error:
         raise UnreadableImageError(f"{source}: {str(error) or type(error).__name__}") from None
     return upright if short_side_px is None else _shrink(upright, short_side_px)
 
@@ -81,14 +84,14 @@ def _refuse_large(image: Image.Image, source: str) -> None:
 def _unidentified(content: bytes, source: str) -> UnreadableImageError | UnsupportedFormatError:
     if not content:
         return UnreadableImageError(f"{source}: the file is empty")
-    if content.startswith(_MAGIC):
+    if content.startswith(_MAGIC) or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
         return UnreadableImageError(f"{source}: the image data are damaged")
     return UnsupportedFormatError(f"{source}: not an image in an allowed format ({', '.join(ALLOWED_FORMATS)})")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        image.load()
+    image.load()
+    if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.has_transparency_data:
         layer = image.convert("RGBA")

@@ -16,7 +16,7 @@ from classifier.backbone import Backbone, default_device, make_backbone
 from classifier.bundle import Bundle, BundleInfo, library_versions, write_bundle, write_calibration, write_metrics
 from classifier.calibration import Calibration, fit_temperature
 from classifier.config import TrainingConfig
-from classifier.dataset import Batch, ImageStore, PlainImages
+from classifier.dataset import Batch, ImageStore, PlainImages, check_images
 from classifier.errors import CalibrationError, TrainingError
 from classifier.evaluation import Climbs, collect_climbs, evaluate
 from classifier.heads import HierarchicalNet
@@ -24,8 +24,8 @@ from classifier.manifest import Manifest, Sample, label_positions
 from classifier.method import PATH_SOFTMAX, Method, Output
 from classifier.progress import Progress, silent
 from classifier.runtime import channel_stats, forward
-from classifier.training import TrainingModule, fit
-from taxonomy import Hierarchy, Taxonomy, release
+from classifier.training import CHECKPOINT_GLOB, TrainingModule, fit
+from taxonomy import CladistError, Hierarchy, Taxonomy, release
 
 _EVALUATION_BATCH = 64
 _HELD_OUT_EVERY = 10  # without a val split, every tenth training sample calibrates
@@ -102,9 +102,15 @@ def train_bundle(
     train, val, val_name = training_splits(manifest)
     _claim_folder(work, _fingerprint(config, train, taxonomy), resume=resume)
     hierarchy = Hierarchy.compile(taxonomy)
-    model, backbone = train_model(
-        train, hierarchy, config, work, checkpoint=checkpoint, resume=resume, progress=progress
-    )
+    try:
+        check_images(val, config)
+        model, backbone = train_model(
+            train, hierarchy, config, work, checkpoint=checkpoint, resume=resume, progress=progress
+        )
+    except CladistError:
+        if not any(work.glob(CHECKPOINT_GLOB)):  # nothing to resume: the same command may be given again
+            shutil.rmtree(work)
+        raise
     info = BundleInfo(
         backbone=config.backbone,
         image_size_px=config.test_size_px,
@@ -115,8 +121,8 @@ def train_bundle(
         libraries=library_versions(),
     )
     calibration = calibrate(model, val, val_name, config.target_accuracy, progress, need_threshold=False)
-    bundle = write_bundle(out, model.net, info, taxonomy, calibration)
     metrics = evaluate(model.climbs(val, calibration.temperature, progress), calibration)
+    bundle = write_bundle(out, model.net, info, taxonomy, calibration)
     write_metrics(bundle, val_name, metrics)
     shutil.rmtree(work)
     return bundle
@@ -211,7 +217,9 @@ def _claim_folder(work: Path, fingerprint: str, *, resume: bool) -> None:
         return
     if mark.exists():
         raise TrainingError(f"{work}: an unfinished training; --resume goes on with it, or remove the folder")
-    work.mkdir(parents=True, exist_ok=True)
+    if work.exists():
+        raise TrainingError(f"{work}: is in the way and was not made by a training; move it")
+    work.mkdir(parents=True)
     mark.write_text(fingerprint, encoding="utf-8")
 
 

@@ -100,10 +100,14 @@ def _node_id(node: str, path: str, where: str, taxonomy: Taxonomy) -> str:
 def _image(name: str, where: str, root: Path) -> Path:
     if not name or "\0" in name:
         raise ManifestError(f"{where}: {'blank' if not name else 'impossible'} image name")
-    image = (root / name).resolve()
+    try:
+        image = (root / name).resolve()
+        is_file = image.is_file()
+    except (OSError, RuntimeError) as error:  # a name too long, a link to itself
+        raise ManifestError(f"{where}: image {name[:60]!r}: {error}") from None
     if not image.is_relative_to(root):
         raise ManifestError(f"{where}: {name!r} lies outside {root}")
-    if not image.is_file():
+    if not is_file:
         raise ManifestError(f"{where}: no image {name!r} in {root}")
     return image
 

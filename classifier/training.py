@@ -1,6 +1,7 @@
 """Train a network with Lightning: resumable at every epoch, and the same by seed whether it was interrupted or not."""
 
 import logging
+import signal
 import warnings
 from pathlib import Path
 from typing import Any, cast
@@ -130,6 +131,8 @@ def fit(module: TrainingModule, config: TrainingConfig, folder: Path, progress: 
     keep_newest = ModelCheckpoint(folder, "{epoch:05d}", save_top_k=1, save_on_train_epoch_end=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PossibleUserWarning)  # advice on loader workers and logging intervals
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # it holds training.json
+        warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated", FutureWarning)  # Lightning 2.6 on torch 2.15
         trainer = lightning.Trainer(
             accelerator="auto",
             devices=1,
@@ -141,20 +144,23 @@ def fit(module: TrainingModule, config: TrainingConfig, folder: Path, progress: 
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, ckpt_path=_newest_checkpoint(folder) if resume else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        interrupt = signal.getsignal(signal.SIGINT)
+        try:
+            trainer.fit(module, ckpt_path=_newest_checkpoint(folder) if resume else None)
+        except SystemExit:  # Lightning's answer to Ctrl-C, after which it leaves the signal ignored
+            signal.signal(signal.SIGINT, interrupt)
+            raise KeyboardInterrupt from None
 
 
-def _newest_checkpoint(folder: Path) -> Path:
-    """The newest whole checkpoint: one cut off while it was written is passed over."""
+def _newest_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint: one cut off while it was written is passed over; None starts from the beginning."""
     for path in sorted(folder.glob(CHECKPOINT_GLOB), reverse=True):
         try:
             torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except Exception:  # noqa: BLE001, S112 (a torn file raises almost anything; an older one may be whole)
             continue
         return path
-    raise TrainingError(f"{folder}: no checkpoint to resume from")
+    return None
 
 
 def _precision(wanted: str) -> Any:

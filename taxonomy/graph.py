@@ -34,10 +34,10 @@ class Node:
     line: int | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", _tidy(self.id))
-        object.__setattr__(self, "name", _tidy(self.name))
-        object.__setattr__(self, "parents", tuple(sorted({_tidy(parent) for parent in self.parents})))
-        object.__setattr__(self, "aliases", tuple(sorted({_tidy(alias) for alias in self.aliases})))
+        object.__setattr__(self, "id", tidy(self.id))
+        object.__setattr__(self, "name", tidy(self.name))
+        object.__setattr__(self, "parents", tuple(sorted({tidy(parent) for parent in self.parents})))
+        object.__setattr__(self, "aliases", tuple(sorted({tidy(alias) for alias in self.aliases})))
         object.__setattr__(self, "names", MappingProxyType(dict(sorted(self.names.items()))))
 
 
@@ -116,7 +116,7 @@ class Taxonomy:
         """The node reached from a root by these names. Raises TaxonomyError with the step that fails."""
         node_id: str | None = None
         for step, raw in enumerate(names):
-            following = self._child_named.get((node_id, _tidy(raw)))
+            following = self._child_named.get((node_id, tidy(raw)))
             if following is None:
                 above = PATH_SEPARATOR.join(names[:step])
                 where = f"under {above!r}" if above else "among the roots"
@@ -183,6 +183,8 @@ class Taxonomy:
         first = ring.index(min(ring))
         turned = [*ring[first:], *ring[:first], ring[first]]
         shown = [f"{node_id!r}{_line(self[node_id])}" for node_id in turned]
+        if len(shown) > 2 * _MAX_NAMED:
+            shown = [*shown[:_MAX_NAMED], f"... {len(ring) - _MAX_NAMED} more", shown[-1]]
         raise TaxonomyError(f"{self.source}: cycle: {' -> '.join(shown)}")
 
     def _refuse_twin_siblings(self) -> None:
@@ -197,7 +199,8 @@ class Taxonomy:
                 raise TaxonomyError(f"{self.source}: two siblings named {name!r} {where}: {ids}")
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
+    """Text in Unicode NFC with its white space collapsed, as ids and names are kept."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 

@@ -91,7 +91,8 @@ def _decision_line(decision: dict[str, Any]) -> str:
     if decision["threshold"] is None:
         return "decision              no threshold: every answer is given in full"
     return (
-        f"decision              {decision['accuracy']:.3f} right (target {decision['target_accuracy']}), "
+        f"decision              {decision['wrong_fraction']:.3f} of all images decided wrongly (target at most "
+        f"{1 - decision['target_accuracy']:.3g}); {decision['accuracy']:.3f} of decisions right, "
         f"coverage {decision['coverage']:.3f}, mean level {decision['mean_level']:.2f}, "
         f"threshold {decision['threshold']:.3f}"
     )

@@ -33,6 +33,8 @@ def parse(text: str, source: str) -> Taxonomy:
         body = json.loads(text)
     except json.JSONDecodeError as error:
         raise TaxonomyError(f"{source}: line {error.lineno}: not JSON: {error.msg}") from None
+    except ValueError as error:
+        raise TaxonomyError(f"{source}: not JSON: {error}") from None
     except RecursionError:
         raise TaxonomyError(f"{source}: JSON nested too deeply") from None
     if not isinstance(body, dict) or body.get("format") != CANONICAL or not isinstance(body.get("nodes"), list):
@@ -50,6 +52,8 @@ def _node(entry: Any, number: int, source: str) -> Node:
             texts = [*value, *value.values()] if isinstance(value, dict) else value
             if not all(isinstance(text, str) for text in texts):
                 raise TaxonomyError(f"{source}: node {number}: {key!r} must hold text only")
+    if any("\ud800" <= sign <= "\udfff" for sign in json.dumps(entry, ensure_ascii=False)):
+        raise TaxonomyError(f"{source}: node {number} holds a lone surrogate, which is no Unicode text")
     if "id" not in entry or "name" not in entry:
         raise TaxonomyError(f"{source}: node {number} lacks an id or a name")
     lists = {key: tuple(entry[key]) for key in ("parents", "aliases") if key in entry}

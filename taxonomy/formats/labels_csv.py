@@ -24,12 +24,12 @@ def read_rows(text: str, source: str) -> Iterator[tuple[int, Mapping[str, str]]]
                 raise TaxonomyError(f"{source}: line {reader.line_num}: the row does not have {len(header)} fields")
             yield reader.line_num, row
     except csv.Error as error:
-        raise TaxonomyError(f"{source}: line {reader.line_num}: {error}") from None
+        raise TaxonomyError(f"{source}: line {reader.reader.line_num}: {error}") from None
 
 
 def detect(text: str) -> bool:
     """Whether the first line is a labels.csv header."""
-    header = {name.strip() for name in text.partition("\n")[0].split(",")}
+    header = {name.strip().strip('"') for name in text.partition("\n")[0].split(",")}
     return "image" in header and bool({"path", "node"} & header)
 
 

@@ -5,29 +5,30 @@ from collections.abc import Iterable, Iterator
 
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.protocol import Format
-from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy
+from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy, tidy
 
 _WITH_ID = re.compile(r"^(?P<id>\S+)\s+-\s+(?P<path>.+)$")
-_SEPARATOR = re.compile(r"(?:^|\s)>(?:\s|$)")
+_SEPARATOR = re.compile(r"(?<!\S)>(?!\S)")
 _SAMPLE_LINES = 50
 
 
 def split_path(text: str) -> tuple[str, ...]:
     """The names of a path written `A > B > C`, stripped; blank names are kept, for the caller to refuse."""
-    return tuple(name.strip() for name in _SEPARATOR.split(text))
+    return tuple(tidy(name) for name in _SEPARATOR.split(text))
 
 
 def detect(text: str) -> bool:
     """Whether any of the first lines is a path with a separator, or all of them begin with an id."""
     lines = [line for _, line in _content(text.splitlines()[:_SAMPLE_LINES])]
-    return bool(lines) and not text.lstrip().startswith(("{", "[", "<")) and any(PATH_SEPARATOR in x for x in lines)
+    if not lines or lines[0].startswith(("{", "[", "<")):
+        return False
+    return any(PATH_SEPARATOR in line for line in lines) or all(_WITH_ID.match(line) for line in lines)
 
 
 def parse(text: str, source: str) -> Taxonomy:
     """Build the taxonomy. With ids every parent needs a line of its own; without, parents are implied by paths."""
     lines = list(_content(text.splitlines()))
-    with_ids = bool(lines) and all(_WITH_ID.match(line) for _, line in lines)
-    if with_ids:
+    if 2 * sum(_WITH_ID.match(line) is not None for _, line in lines) > len(lines):  # most have an id, so all must
         return Taxonomy(_nodes_with_ids(lines, source), source)
     return taxonomy_of_paths(((number, split_path(line)) for number, line in lines), source, unique=True)
 

@@ -61,7 +61,6 @@ def test_every_image_comes_once_an_epoch(samples: tuple[Sample, ...], quick: Tra
     assert orders[0] != orders[2]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the order is drawn anew by each iter() of one loader")
 def test_the_order_of_an_epoch_does_not_depend_on_who_looked_before(
     samples: tuple[Sample, ...], quick: TrainingConfig
 ) -> None:

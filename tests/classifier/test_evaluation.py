@@ -83,11 +83,16 @@ def test_the_levels(climbs: Climbs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "accuracy", "coverage", "mean_level"),
-    [(None, 2 / 4, 1.0, 7 / 4), (0.0, 2 / 4, 1.0, 7 / 4), (0.6, 1.0, 3 / 4, 4 / 3), (0.99, 0.0, 0.0, 0.0)],
+    ("threshold", "accuracy", "wrong", "coverage", "mean_level"),
+    [
+        (None, 2 / 4, 2 / 4, 1.0, 7 / 4),
+        (0.0, 2 / 4, 2 / 4, 1.0, 7 / 4),
+        (0.6, 1.0, 0.0, 3 / 4, 4 / 3),
+        (0.99, 0.0, 0.0, 0.0, 0.0),
+    ],
 )
 def test_the_decisions(
-    climbs: Climbs, threshold: float | None, accuracy: float, coverage: float, mean_level: float
+    climbs: Climbs, threshold: float | None, accuracy: float, wrong: float, coverage: float, mean_level: float
 ) -> None:
     """At 0.6: a1, then A for the second, none for the third, B."""
     target = None if threshold is None else 0.9
@@ -97,6 +102,7 @@ def test_the_decisions(
             "target_accuracy": target,
             "threshold": threshold,
             "accuracy": accuracy,
+            "wrong_fraction": wrong,
             "coverage": coverage,
             "mean_level": mean_level,
         }

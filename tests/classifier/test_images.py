@@ -101,9 +101,6 @@ def test_an_alpha_channel_becomes_white(
         pytest.param(
             "RGB",
             RED,
-            marks=pytest.mark.xfail(
-                strict=True, raises=AssertionError, reason="_to_rgb returns RGB before it looks for a tRNS chunk"
-            ),
         ),
     ],
 )

@@ -70,7 +70,6 @@ def kill_in_step(folder: Path, config: TrainingConfig, step: int) -> int:
     return done.returncode
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the first resumed epoch is shuffled differently")
 def test_killed_in_the_middle_and_resumed(
     trained: Bundle, painted: Path, labels_of: LabelsOf, quick: TrainingConfig
 ) -> None:
@@ -90,26 +89,22 @@ def test_killed_in_the_middle_and_resumed(
             "train",
             2,
             id="in the first epoch",
-            marks=pytest.mark.xfail(strict=True, raises=TrainingError, reason="without a checkpoint resume refuses"),
         ),
         pytest.param(
             "train",
             7,
             id="in the second epoch",
-            marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason="shuffled differently after a resume"),
         ),
         pytest.param(
             "train",
             38,
             id="in the last epoch",
-            marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason="shuffled differently after a resume"),
         ),
         pytest.param("calibrate", 1, id="while it calibrates"),
         pytest.param(
             "evaluate",
             1,
             id="while it measures",
-            marks=pytest.mark.xfail(strict=True, raises=TrainingError, reason="the bundle is written before metrics"),
         ),
     ],
 )
@@ -174,7 +169,6 @@ def test_a_torn_checkpoint_is_passed_over(
     assert_same(train_bundle(*labels_of(painted), painted / "bundle", quick, resume=True), trained)
 
 
-@pytest.mark.xfail(strict=True, raises=TrainingError, reason="without a whole checkpoint resume refuses")
 def test_no_whole_checkpoint(trained: Bundle, interrupted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
     """Where none is left the training starts anew, with the same end."""
     for checkpoint in (interrupted / "bundle.training").glob("*.ckpt"):
@@ -188,7 +182,6 @@ def test_a_removed_folder_frees_the_name(interrupted: Path, labels_of: LabelsOf,
     assert train_bundle(*labels_of(interrupted), interrupted / "bundle", config)
 
 
-@pytest.mark.xfail(strict=True, raises=SystemExit, reason="Lightning exits with 1 and leaves SIGINT ignored")
 def test_an_interrupt_from_the_keyboard(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
     """Ctrl-C comes out as Ctrl-C, and the next Ctrl-C is heard as well."""
 

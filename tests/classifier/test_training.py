@@ -116,7 +116,6 @@ def test_a_truncated_training_image(painted: Path, labels_of: LabelsOf, quick: T
     assert not (painted / "bundle").exists()
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="only the train split is decoded before training")
 def test_a_truncated_held_out_image(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
     """It stops training before it begins as well, not hours later."""
     truncate(painted / "val-Red-0.png")
@@ -126,7 +125,6 @@ def test_a_truncated_held_out_image(painted: Path, labels_of: LabelsOf, quick: T
     assert "train" not in {stage for stage, *_ in listener.heard}
 
 
-@pytest.mark.xfail(strict=True, raises=TrainingError, reason="the refused run leaves bundle.training behind")
 @pytest.mark.parametrize("mistake", ["image", "backbone"])
 def test_a_mistake_can_be_mended_and_the_command_repeated(
     painted: Path, labels_of: LabelsOf, quick: TrainingConfig, mistake: str

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from taxonomy import Taxonomy, TaxonomyError
+from taxonomy import Taxonomy
 from taxonomy.formats.path_lines import split_path
 
 Read = Callable[..., Taxonomy]
@@ -82,26 +82,15 @@ def test_wrong_lines(refusal: Refusal, text: str, message: str) -> None:
     assert refusal(text) == message
 
 
-@pytest.mark.xfail(
-    strict=True, raises=pytest.fail.Exception, reason="_SEPARATOR takes the white space that the next separator needs"
-)
 def test_two_separators_with_one_space_between(refusal: Refusal) -> None:
     """`A > > C` has a blank name; it does not have a child named `> C`."""
     assert "blank name" in refusal("A > > C\nA > B\n")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=pytest.fail.Exception,
-    reason="one line without an id makes the ids of all others part of the names",
-)
 def test_one_line_that_forgot_its_id(refusal: Refusal) -> None:
     assert refusal("1 - Animals\n2 - Animals > Cats\nAnimals > Dogs\n").startswith("line 3: ")
 
 
-@pytest.mark.xfail(
-    strict=True, raises=TaxonomyError, reason="detect() wants a separator, though its contract names ids"
-)
 @pytest.mark.parametrize("text", ["1 - Animals\n2 - Toys\n", "1 - Animals\n"])
 def test_a_taxonomy_of_roots_alone_is_detected_by_its_ids(read: Read, text: str) -> None:
     assert read(text).roots

@@ -63,9 +63,6 @@ def test_a_cycle_of_two() -> None:
     assert refused(Node("a", "A", ("b",)), Node("b", "B", ("a",))) == "shop.json: cycle: 'a' -> 'b' -> 'a'"
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="_refuse_cycles names every node of the ring, however long"
-)
 def test_a_cycle_of_thousands_does_not_fill_the_screen() -> None:
     ring = [Node(f"n{i}", f"N{i}", (f"n{(i + 1) % 3000}",)) for i in range(3000)]
     assert len(refused(*ring)) < 1000

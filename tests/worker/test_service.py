@@ -101,7 +101,9 @@ def _published(settings: Settings, request: pytest.FixtureRequest) -> tuple[Serv
     from worker.registry import add_bundle  # noqa: PLC0415 (of this helper alone)
     from worker.submission import Request, submit  # noqa: PLC0415 (of this helper alone)
 
-    Database(settings.database_url).upgrade()
+    database = Database(settings.database_url)
+    database.upgrade()
+    database.close()
     services = bootstrap(settings)
     folder = request.getfixturevalue("tmp_path") / "flushed"
     add_bundle(services.database, request.getfixturevalue("make_bundle")(folder).folder)

@@ -30,11 +30,11 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """Corners (K, 3), and the faces of a solid as positions among them; a flat figure has none, an open one no inside."""
+    """Corners (K, 3), and the faces of a solid as positions among them; a flat figure has none."""
 
     corners: Points
     faces: tuple[tuple[int, ...], ...] = ()
-    is_open: bool = False
+    is_open: bool = False  # a line without an inside
 
 
 def _flat(corners: ArrayLike, *, is_open: bool = False) -> Figure:
@@ -62,12 +62,13 @@ def _obtuse(rng: Generator) -> Figure:
 
 
 def _trapezoid(rng: Generator) -> Figure:
-    left, right, height = rng.uniform(0.1, 0.35), rng.uniform(0.65, 0.9), rng.uniform(0.45, 0.75)
+    left, right, height = rng.uniform(0.15, 0.35), rng.uniform(0.65, 0.85), rng.uniform(0.4, 0.65)
     return _flat([(0, 0), (1, 0), (right, height), (left, height)])
 
 
 def _kite(rng: Generator) -> Figure:
-    return _flat([(0, -1.3), (rng.uniform(0.6, 0.8), 0), (0, rng.uniform(0.4, 0.6)), (-rng.uniform(0.6, 0.8), 0)])
+    width, foot = rng.uniform(0.6, 0.8), rng.uniform(0.4, 0.6)
+    return _flat([(0, -1.3), (width, 0), (0, foot), (-width, 0)])
 
 
 def _star(count: int, waist: float) -> Figure:
@@ -148,9 +149,7 @@ def render_catalogue(
 
     Images go to folder/images/. Each depends on (seed, path, split, number, size) alone. Raises OSError.
     """
-    wanted = [
-        (path, split, number) for path in CATALOGUE for split, count in per_leaf.items() for number in range(count)
-    ]
+    wanted = [(path, split, n) for path in CATALOGUE for split, count in per_leaf.items() for n in range(count)]
     labels = folder / "labels.csv"
     folder.mkdir(parents=True, exist_ok=True)
     with labels.open("w", encoding="utf-8", newline="") as stream:
@@ -222,8 +221,9 @@ def _scatter(image: Image.Image, rng: Generator, color: Color, count: int) -> No
     for x, y, angle, size in rng.uniform(0, 1, (count, 4)):
         centre, reach = np.array([x, y]) * image.width, _turn(angle, (0.05 + 0.15 * size) * image.width)
         if rng.integers(2):
-            width = rng.uniform(0.006, 0.02) * image.width
-            draw.line([tuple(centre - reach), tuple(centre + reach)], color, round(width))
+            draw.line(
+                [tuple(centre - reach), tuple(centre + reach)], color, round(image.width * rng.uniform(0.006, 0.02))
+            )
         else:
             draw.circle(tuple(centre), (0.01 + 0.025 * size) * image.width, color)
 
@@ -241,7 +241,7 @@ def _posed(figure: Figure, rng: Generator, difficulty: float) -> Points:
     """The corners seen by a camera (K, 3): a solid from above, a flat figure tilted away from us."""
     centred = figure.corners - (figure.corners.min(axis=0) + figure.corners.max(axis=0)) / 2
     unit = centred / np.linalg.norm(centred, axis=1).max()
-    tilt = rng.uniform(0.13, 0.2) if figure.faces else rng.uniform(0, 0.12) * difficulty
+    tilt = rng.uniform(0.13, 0.2) if figure.faces else rng.uniform(0, 0.14) * difficulty
     roll = rng.normal(0, 0.06) if figure.faces else rng.uniform()
     turned: Points = unit @ _rotation(rng.uniform(), 0, 1) @ _rotation(tilt, 1, 2) @ _rotation(roll, 0, 1)
     turned[:, :2] *= _CAMERA_DISTANCE / (_CAMERA_DISTANCE - turned[:, 2:])
@@ -251,9 +251,8 @@ def _posed(figure: Figure, rng: Generator, difficulty: float) -> Points:
 def _rotation(turns: float, first: int, second: int) -> Points:
     """(3, 3): rows times it turn from the first axis to the second."""
     matrix = np.eye(3)
-    plane = np.array([first, second])
     cosine, sine = _turn(turns)
-    matrix[np.ix_(plane, plane)] = [(cosine, sine), (-sine, cosine)]
+    matrix[np.ix_((first, second), (first, second))] = [(cosine, sine), (-sine, cosine)]
     return matrix
 
 
@@ -283,8 +282,7 @@ def _draw_flat(image: Image.Image, points: Points, rng: Generator, ink: Color, *
         draw.polygon([tuple(point) for point in points], ink)
     width = round(rng.uniform(0.022, 0.042) * image.width)
     line = points if is_open else np.concatenate([points, points[:2]])
-    strokes = {"filled": [], "dashed": _dashes(line, 2.2 * width)}.get(style, [line])
-    for stroke in strokes:
+    for stroke in {"filled": [], "dashed": _dashes(line, 2.2 * width)}.get(style, [line]):
         draw.line([tuple(point) for point in stroke], _shaded(ink, 0.8), width, joint="curve")
 
 
