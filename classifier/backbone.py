@@ -39,7 +39,7 @@ def make_backbone(name: str, checkpoint: Path | None = None, *, pretrained: bool
     if checkpoint is not None:
         _load_checkpoint(network, checkpoint, name)
     config: dict[str, Any] = resolve_data_config({}, model=network)
-    return Backbone(network, int(network.num_features), tuple(config["mean"]), tuple(config["std"]))
+    return Backbone(network, int(network.head_hidden_size), tuple(config["mean"]), tuple(config["std"]))
 
 
 def _load_checkpoint(network: nn.Module, checkpoint: Path, name: str) -> None:

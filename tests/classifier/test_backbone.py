@@ -25,8 +25,10 @@ def refused(name: str, checkpoint: Path | None = None) -> str:
     return str(caught.value)
 
 
-def test_features_and_input_of_a_backbone() -> None:
-    backbone = make_backbone("test_resnet")
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "mobilenetv3_small_050", "ghostnet_050"])
+def test_features_and_input_of_a_backbone(name: str) -> None:
+    """The feature count is that of what comes out, also where a family ends in a wider layer of its own."""
+    backbone = make_backbone(name)
     features = backbone.network(torch.zeros(2, 3, 48, 48))
     assert features.shape == (2, backbone.feature_count)
     assert (len(backbone.mean), len(backbone.std)) == (3, 3)

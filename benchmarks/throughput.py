@@ -1,0 +1,128 @@
+"""Images/s of the whole pipeline (queue, fetch, decode, predict, decide, store) against bare decode + forward.
+
+usage: python benchmarks/throughput.py --labels LABELS.CSV [--backbones NAME ...] [--images N] [--rounds N]
+
+Both sides run in this process with as many threads, on the same images, one after the other in every round; the ratio
+is taken round by round. The pipeline's time runs from the start of the worker to its end, jobs having been submitted;
+the last column counts their submission as well. Without the two URLs it is the embedded default: SQLite, in-process.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from classifier.backbone import make_backbone
+from classifier.bundle import Bundle, BundleInfo, make_net, write_bundle
+from classifier.calibration import Calibration
+from classifier.config import TrainingConfig
+from classifier.images import read_image_file
+from classifier.manifest import read_manifest
+from classifier.runtime import Predictor
+from taxonomy import Hierarchy, Taxonomy, read_taxonomy
+from worker.board import open_jobs
+from worker.bootstrap import bootstrap
+from worker.database import Database
+from worker.registry import add_bundle
+from worker.service import run_worker
+from worker.settings import EMBEDDED_BROKER, Settings
+from worker.submission import Request, submit
+from worker.terminal import print_table
+
+COLUMNS = ("backbone", "images", "bare images/s", "pipeline images/s", "ratio", "lowest", "highest", "with submission")
+
+
+def untrained_bundle(folder: Path, backbone: str, taxonomy: Taxonomy, size_px: int) -> Bundle:
+    """A whole bundle with fresh weights: its speed is that of a trained one."""
+    features, hierarchy = make_backbone(backbone, pretrained=False), Hierarchy.compile(taxonomy)
+    info = BundleInfo(backbone=backbone, image_size_px=size_px, mean=features.mean, std=features.std,
+                      release=hierarchy.release, training=TrainingConfig(backbone=backbone), libraries={})  # fmt: skip
+    calibration = Calibration(threshold=0.5, target_accuracy=0.9, samples=1, split="none")
+    return write_bundle(folder, make_net(backbone, hierarchy), info, taxonomy, calibration)
+
+
+def bare_seconds(predictor: Predictor, images: list[Path], batch_size: int) -> float:
+    """Read, decode, forward; nothing else."""
+    started = time.perf_counter()
+    for start in range(0, len(images), batch_size):
+        batch = images[start : start + batch_size]
+        predictor.probs(torch.stack([predictor.pixels(read_image_file(path), str(path)) for path in batch]))
+    return time.perf_counter() - started
+
+
+def pipeline_seconds(settings: Settings, images: list[Path]) -> tuple[float, float]:
+    """(seconds of the worker, seconds of the submission); raises when a job is left open."""
+    services = bootstrap(settings)
+    started = time.perf_counter()
+    for _ in submit(services.database, (Request(path.as_uri()) for path in images)):
+        pass
+    submitted = time.perf_counter()
+    run_worker(services, drain=True)
+    ended = time.perf_counter()
+    if open_jobs(services.database):
+        raise RuntimeError("the worker ended with open jobs")
+    services.database.close()
+    return ended - submitted, submitted - started
+
+
+def measure(backbone: str, images: list[Path], taxonomy: Taxonomy, options: argparse.Namespace) -> dict[str, object]:
+    """All rounds of one backbone."""
+    with TemporaryDirectory() as work:
+        bundle = untrained_bundle(Path(work) / "bundle", backbone, taxonomy, options.image_size)
+        url = options.database_url or f"sqlite:///{work}/cladist.db"
+        settings = Settings(database_url=url, broker_url=options.broker_url, torch_threads=options.threads,
+                            batch_size=options.batch_size, queue=f"throughput-{time.time_ns()}")  # fmt: skip
+        database = Database(url)
+        database.upgrade()
+        add_bundle(database, bundle.folder)
+        database.close()
+        predictor = Predictor(bundle)
+        bare_seconds(predictor, images[: options.batch_size], options.batch_size)
+        rounds = []
+        for _ in range(options.rounds):
+            bare = bare_seconds(predictor, images, options.batch_size)
+            rounds.append((bare, *pipeline_seconds(settings, images)))
+    ratios = [bare / worker for bare, worker, _ in rounds]
+    return {
+        "backbone": backbone,
+        "images": len(images),
+        "bare_images_per_s": len(images) / statistics.median(bare for bare, _, _ in rounds),
+        "pipeline_images_per_s": len(images) / statistics.median(worker for _, worker, _ in rounds),
+        "ratio": statistics.median(ratios),
+        "lowest_ratio": min(ratios),
+        "highest_ratio": max(ratios),
+        "ratio_with_submission": statistics.median(bare / (worker + sent) for bare, worker, sent in rounds),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--labels", type=Path, required=True)
+    parser.add_argument("--backbones", nargs="+", default=["mobilenetv3_small_100", "efficientnet_b0"])
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--database-url")
+    parser.add_argument("--broker-url", default=EMBEDDED_BROKER)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    taxonomy = read_taxonomy(options.labels, "labels-csv")
+    images = [sample.image for sample in read_manifest(options.labels, taxonomy).samples[: options.images]]
+    results = [measure(backbone, images, taxonomy, options) for backbone in options.backbones]
+    if options.json:
+        print(json.dumps(results))
+    else:
+        where = options.database_url or "embedded default"
+        print_table(f"{where}, {options.threads} threads", COLUMNS, [list(result.values()) for result in results])
+
+
+if __name__ == "__main__":
+    main()
