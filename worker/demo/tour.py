@@ -26,10 +26,10 @@ from worker.settings import Settings
 from worker.submission import Request, submit
 from worker.terminal import print_metrics, print_table, progress_bars
 
-# Figures are learned quickly and need no mixing of images: two cores take about two minutes.
+# Figures are learned quickly and need no mixing of images: two cores take about three minutes.
 FIGURES_CONFIG = TrainingConfig(
     backbone="test_resnet",
-    epochs=28,
+    epochs=22,
     image_size_px=64,
     start_size_px=64,
     test_scale=1.0,
