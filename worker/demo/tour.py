@@ -134,8 +134,8 @@ def _print_assets(routed: list[Routed]) -> None:
         for asset in _spread([asset for asset in routed if asset.kind == kind]):
             levels = asset.prediction["levels"]
             path = PATH_SEPARATOR.join(f"{label['name']} {label['confidence']:.2f}" for label in levels)
-            right = asset.truth.startswith(asset.decided)
-            rows.append((asset.image.name, asset.truth, path, asset.decided or "-", "yes" if right else "NO"))
+            right = ("yes" if asset.truth.startswith(asset.decided) else "NO") if asset.decided else "-"
+            rows.append((asset.image.name, asset.truth, path, asset.decided or "-", right))
     click.echo()
     print_table("some assets", ("image", "truth", "best path and confidence", "decided", "right"), rows)
 
