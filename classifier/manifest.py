@@ -9,7 +9,7 @@ from classifier.errors import ManifestError
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError
 from taxonomy.formats import read_text
 from taxonomy.formats.labels_csv import read_rows
-from taxonomy.formats.path_lines import split_path
+from taxonomy.formats.paths import split_path
 
 SPLITS = ("train", "val", "test")
 

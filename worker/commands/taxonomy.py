@@ -5,11 +5,14 @@ from pathlib import Path
 
 import click
 
-from taxonomy import Hierarchy, Taxonomy, canonical_json, read_taxonomy
+from taxonomy import Hierarchy, Taxonomy, read_taxonomy
+from taxonomy.formats import write_taxonomy
 from worker.commands.options import file_type, json_option
 from worker.terminal import print_json, print_table
 
-_format_option = click.option("--format", "format_name", help="The format, when it is not to be detected.")
+_format_option = click.option(
+    "--format", "format_name", metavar="NAME", help="The format, when it is not to be detected."
+)
 
 
 @click.group()
@@ -53,10 +56,15 @@ def show(*, file: Path, format_name: str | None, levels: int | None) -> None:
 @taxonomy.command()
 @click.argument("file", type=file_type)
 @_format_option
+@click.option(
+    "--to", default="canonical-json", show_default=True, help="canonical-json, csv, skos-turtle, graphviz, html."
+)
 @click.option("--out", type=file_type, help="The file to write; standard output when left out.")
-def convert(*, file: Path, format_name: str | None, out: Path | None) -> None:
-    """Convert FILE to canonical JSON."""
-    text = canonical_json(read_taxonomy(file, format_name)) + "\n"
+def convert(*, file: Path, format_name: str | None, to: str, out: Path | None) -> None:
+    """Write FILE in another format."""
+    text = write_taxonomy(read_taxonomy(file, format_name), to)
+    if not text.endswith("\n"):
+        text += "\n"
     if out is None:
         click.echo(text, nl=False)
         return
