@@ -18,6 +18,8 @@ _LONG_COLUMNS = (
     "message",
     "value",
     "alternatives",
+    "before",
+    "after",
     "truth",
     "best path and confidence",
     "decided",

@@ -7,6 +7,7 @@ import click
 
 from taxonomy import Hierarchy, Taxonomy, read_taxonomy
 from taxonomy.formats import write_taxonomy
+from worker.commands.difference import diff
 from worker.commands.options import file_type, json_option
 from worker.terminal import print_json, print_table
 
@@ -72,6 +73,9 @@ def convert(*, file: Path, format_name: str | None, to: str, out: Path | None) -
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.FileError(str(out), error.strerror) from None
+
+
+taxonomy.add_command(diff)
 
 
 def tree_lines(read: Taxonomy, levels: int | None = None) -> Iterator[str]:
