@@ -3,23 +3,25 @@
 import threading
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import select, update
 
 from classifier.bundle import Bundle, read_bundle
 from classifier.errors import BundleError
 from classifier.runtime import Predictor
-from taxonomy import PATH_SEPARATOR, Hierarchy, Taxonomy, canonical_json
 from worker.database import Database
-from worker.orm import BundleRow, NodeRow, ReleaseRow
+from worker.orm import BundleRow, ReleaseRow
+from worker.releases import add_release
 
 
-def add_bundle(database: Database, folder: Path) -> Bundle:
-    """Make a bundle known and active: new jobs get it. Raises BundleError when it cannot be used."""
+def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = None) -> Bundle:
+    """Make a bundle known and active: new jobs get it. Its release becomes known, under this name if it was not.
+
+    Raises BundleError when it cannot be used, SubmissionError when its release is known by another name.
+    """
     bundle = read_bundle(folder.resolve())
     bundle.load_net()
     with database.write() as session:
-        release_id = _add_release(session, database, bundle)
+        release_id = add_release(database, session, bundle.taxonomy, taxonomy_name).id
         session.execute(update(BundleRow).where(BundleRow.active).values(active=False))
         known = session.scalar(select(BundleRow).where(BundleRow.model == bundle.model))
         if known is None:
@@ -54,29 +56,3 @@ class Predictors:
         if bundle.model != row.model:
             raise BundleError(f"{row.folder}: holds {bundle.model} by now, not {row.model}: add the bundle again")
         return bundle
-
-
-def _add_release(session: Session, database: Database, bundle: Bundle) -> int:
-    known = session.scalar(select(ReleaseRow.id).where(ReleaseRow.release == bundle.info.release))
-    if known is not None:
-        return known
-    row = ReleaseRow(
-        release=bundle.info.release, taxonomy=canonical_json(bundle.taxonomy), created_at=database.now(session)
-    )
-    session.add(row)
-    session.flush()
-    session.execute(insert(NodeRow), _node_rows(row.id, bundle.taxonomy, bundle.hierarchy))
-    return row.id
-
-
-def _node_rows(release_id: int, taxonomy: Taxonomy, hierarchy: Hierarchy) -> list[dict[str, object]]:
-    return [
-        {
-            "release_id": release_id,
-            "node_id": node.id,
-            "name": node.name,
-            "path": PATH_SEPARATOR.join(step.name for step in taxonomy.path(node.id)),
-            "level": int(hierarchy.levels[hierarchy.index[node.id]]),
-        }
-        for node in taxonomy
-    ]

@@ -1,6 +1,5 @@
 """Fixtures of the classifier's tests: painted images, a recipe that trains in a second, and a trained bundle."""
 
-import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -16,10 +15,6 @@ from classifier.config import TrainingConfig
 from classifier.learning import train_bundle
 from classifier.manifest import Manifest, read_manifest
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy
-
-RANDOM_TAXONOMIES = str(Path(__file__).parents[1] / "taxonomy")
-if RANDOM_TAXONOMIES not in sys.path:
-    sys.path.append(RANDOM_TAXONOMIES)
 
 settings.register_profile("cladist", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cladist")  # no test may depend on how busy the machine is

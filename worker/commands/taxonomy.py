@@ -1,4 +1,4 @@
-"""`cladist taxonomy`: check, show, convert."""
+"""`cladist taxonomy`: check, show and convert files; the commands of other modules join the group here."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ from taxonomy import Hierarchy, Taxonomy, read_taxonomy
 from taxonomy.formats import write_taxonomy
 from worker.commands.difference import diff
 from worker.commands.options import file_type, json_option
+from worker.commands.releases import COMMANDS
 from worker.terminal import print_json, print_table
 
 _format_option = click.option(
@@ -18,7 +19,7 @@ _format_option = click.option(
 
 @click.group()
 def taxonomy() -> None:
-    """Check, show and convert taxonomy files."""
+    """Check, show, convert and compare taxonomies; store releases, and move labels between them."""
 
 
 @taxonomy.command()
@@ -75,7 +76,8 @@ def convert(*, file: Path, format_name: str | None, to: str, out: Path | None) -
         raise click.FileError(str(out), error.strerror) from None
 
 
-taxonomy.add_command(diff)
+for _command in (diff, *COMMANDS):
+    taxonomy.add_command(_command)
 
 
 def tree_lines(read: Taxonomy, levels: int | None = None) -> Iterator[str]:
