@@ -42,6 +42,9 @@ class Node:
         object.__setattr__(self, "parents", tuple(sorted({tidy(parent) for parent in self.parents})))
         object.__setattr__(self, "part_of", tuple(sorted({tidy(whole) for whole in self.part_of})))
         object.__setattr__(self, "aliases", tuple(sorted({tidy(alias) for alias in self.aliases})))
+        object.__setattr__(self, "description", "\n".join(self.description.split("\r\n")).replace("\r", "\n").strip())
+        if self.replaced_by is not None:
+            object.__setattr__(self, "replaced_by", tidy(self.replaced_by))
         object.__setattr__(self, "names", MappingProxyType(dict(sorted(self.names.items()))))
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.folder import taxonomy_of_folder
+from taxonomy.formats.json_text import load_json
 from taxonomy.formats.protocol import Format, TextFormat
-from taxonomy.formats.registry import detect_format, format_names, get_format
+from taxonomy.formats.registry import detect_format, format_names, get_format, is_builtin
 from taxonomy.graph import Taxonomy
 
 __all__ = ["MAX_FILE_BYTES", "Format", "TextFormat", "format_names", "read_taxonomy", "read_text", "write_taxonomy"]
@@ -25,11 +26,19 @@ def read_taxonomy(path: str | Path, format_name: str | None = None) -> Taxonomy:
     text = read_text(path)
     found = known or detect_format(text)
     if found is None:
+        if text.lstrip().startswith(("{", "[")):
+            load_json(text, str(path))  # says what is wrong with it, if it is no JSON
         raise TaxonomyError(f"{path}: not a taxonomy in any known format ({', '.join(format_names())})")
     try:
         return found.parse(text, str(path))
+    except TaxonomyError:
+        raise
     except RecursionError:
         raise TaxonomyError(f"{path}: nested too deeply") from None
+    except Exception as error:
+        if is_builtin(found):
+            raise
+        raise TaxonomyError(f"{path}: the format {found.name!r} failed: {error}") from error
 
 
 def write_taxonomy(taxonomy: Taxonomy, format_name: str) -> str:

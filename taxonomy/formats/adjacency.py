@@ -44,12 +44,16 @@ _TITLES: Mapping[str, frozenset[str]] = {
     "part_of": frozenset({"part of"}),
 }
 _LISTS = ("parents", "aliases", "part_of")
+_NO_PARENT = frozenset(
+    {"0", "-1", "null", "none", "nan", "\\n", "root"}
+)  # as exports write it, where no node has such an id
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "x"}), frozenset({"", "false", "no", "0"})
 
 
 class _Header(NamedTuple):
     delimiter: str
     line: int
+    width: int
     columns: Mapping[str, int]
 
 
@@ -71,7 +75,7 @@ def parse(text: str, source: str) -> Taxonomy:
 
 def write(taxonomy: Taxonomy) -> str:
     """CSV that reads back as the same release; columns that no node needs are left out."""
-    table = [_cells(node) for node in taxonomy]
+    table = [_cells(node, taxonomy) for node in taxonomy]
     always = ("id", "name", "parents")
     columns = [*always, *(key for key in _TITLES if key not in always and any(row[key] for row in table))]
     stream = StringIO(newline="")
@@ -91,7 +95,7 @@ def _header(text: str) -> _Header | None:
                 if known & set(titles)
             }
             if {"id", "parents"} <= columns.keys():
-                return _Header(delimiter, row.line, columns)
+                return _Header(delimiter, row.line, len(titles), columns)
     return None
 
 
@@ -99,6 +103,8 @@ def _nodes(rows: Sequence[Row], header: _Header, known: set[str], source: str) -
     for row in rows:
         cells = {field: row.cell(place) for field, place in header.columns.items()}
         where = f"{source}: line {row.line}"
+        if len(row.cells) > header.width and any(row.cells[header.width :]):
+            raise TaxonomyError(f"{where}: {len(row.cells)} fields, more than the header's {header.width}")
         yield Node(
             id=cells["id"],
             name=cells.get("name", cells["id"]),
@@ -143,6 +149,8 @@ def _told_apart(nodes: Iterator[Node]) -> Iterator[Node]:
 def _list(cell: str, known: set[str] | frozenset[str], where: str) -> tuple[str, ...]:
     if not cell or tidy(cell) in known:
         return (cell,) if cell else ()
+    if known and cell.lower() in _NO_PARENT:
+        return ()
     if cell.startswith("["):
         try:
             values = json.loads(cell)
@@ -178,8 +186,8 @@ def _unicode(text: str, where: str) -> str:
     return text
 
 
-def _cells(node: Node) -> dict[str, str]:
-    lists = {key: _joined(getattr(node, key)) for key in _LISTS}
+def _cells(node: Node, taxonomy: Taxonomy) -> dict[str, str]:
+    lists = {key: _joined(getattr(node, key), taxonomy) for key in _LISTS}
     return {
         "id": node.id,
         "name": node.name,
@@ -192,9 +200,12 @@ def _cells(node: Node) -> dict[str, str]:
     }
 
 
-def _joined(values: Sequence[str]) -> str:
+def _joined(values: Sequence[str], taxonomy: Taxonomy) -> str:
+    """Joined by |, or as JSON where a reader would take that apart differently."""
+    joined = "|".join(values)
     plain_text = all(value and not set(value) & set("|;") and not value.startswith("[") for value in values)
-    return "|".join(values) if plain_text else json.dumps(list(values), ensure_ascii=False)
+    misread = joined.lower() in _NO_PARENT or (len(values) > 1 and joined in taxonomy)
+    return joined if plain_text and not misread else json.dumps(list(values), ensure_ascii=False) if values else ""
 
 
 FORMAT = TextFormat("csv", detect, parse, write)

@@ -45,6 +45,10 @@ def _entries(value: Any) -> list[tuple[str | None, dict[str, Any]]] | None:
     """(key or None, node) pairs; None where it is no collection of nodes."""
     if isinstance(value, dict):
         listed = next((value[key] for key in _LIST_KEYS if isinstance(value.get(key), list)), None)
+        if isinstance(value.get("verticals"), list):  # Shopify's categories.json
+            listed = [
+                each for part in value["verticals"] if isinstance(part, dict) for each in part.get("categories", [])
+            ]
         if listed is None:
             pairs = [(str(key), entry) for key, entry in value.items()]
             return pairs if pairs and all(isinstance(entry, dict) for _, entry in pairs) else None  # type: ignore[return-value]
@@ -61,6 +65,8 @@ def _links(entry: dict[str, Any]) -> bool:
         values = value if isinstance(value, list) else [value] if value is not None else []
         if values and all(isinstance(each, (str, int)) and not isinstance(each, bool) for each in values):
             return True
+        if values and "parent_id" in entry and all(isinstance(each, dict) for each in values):
+            return True  # children named by small objects beside the parent's id
     return False
 
 
@@ -83,7 +89,8 @@ def _read(key: str | None, entry: dict[str, Any], where: str) -> tuple[str, str,
 def _ids(entry: dict[str, Any], keys: tuple[str, ...], where: str) -> Iterator[str]:
     for key in keys:
         value = entry.get(key)
-        for each in value if isinstance(value, list) else [value] if value not in (None, "") else []:
+        for held in value if isinstance(value, list) else [value] if value not in (None, "") else []:
+            each = text_of(held, ID_KEYS, where) if isinstance(held, dict) else held
             if isinstance(each, bool) or not isinstance(each, (str, int)):
                 raise TaxonomyError(f"{where}: {key!r} holds something that is no id: {each!r:.60}")
             yield tidy(str(each))

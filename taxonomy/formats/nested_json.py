@@ -1,17 +1,18 @@
 """Nested JSON: nodes that hold their children (`children`, `Subcategory`), and their parts (`Part`).
 
-Entries without an id are known by their name: those of one name are one node with several parents, as in the Open
-Images hierarchy. A plain mapping of names (`{"Animals": {"Cats": {}}}`) is read too; there a node is known by its path.
+Entries without an id are known by their name where all entries of one name hold the same children, or none: they are
+one node with several parents, as in the Open Images hierarchy. Where entries of one name differ (Shoes under Men and
+under Women), and in a plain mapping of names (`{"Animals": {"Cats": {}}}`), a node is known by its path.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.json_text import ID_KEYS, NAME_KEYS, load_json, text_of, try_json
 from taxonomy.formats.paths import taxonomy_of_paths
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.graph import MAX_LEVELS, Node, Taxonomy, tidy
+from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy, tidy
 
 _CHILD_KEYS = ("children", "Subcategory", "subcategories", "Subcategories", "nodes", "items", "narrower", "child")
 _PART_KEYS = ("Part", "parts")
@@ -37,39 +38,73 @@ def parse(text: str, source: str) -> Taxonomy:
 
 
 def _nodes(roots: list[Any], source: str) -> Iterator[Node]:
+    entries = _walk(roots, source)
+    by_path = _differ(entries)
     names: dict[str, str] = {}
     parents: dict[str, dict[str, None]] = {}
     wholes: dict[str, dict[str, None]] = {}
-    pending: list[tuple[Any, str | None, bool, int]] = [(root, None, False, 1) for root in reversed(roots)]
-    while pending:
-        entry, above, is_part, level = pending.pop()
-        node_id, name = _identity(entry, above, level, source)
-        if names.setdefault(node_id, name) != name:
-            raise TaxonomyError(f"{source}: the id {node_id!r} has two names, {names[node_id]!r} and {name!r}")
+    known: list[str] = []
+    for entry in entries:
+        above = known[entry.above] if entry.above is not None else None
+        implied = entry.name if above is None or not by_path else f"{above}{PATH_SEPARATOR}{entry.name}"
+        node_id = entry.given_id or implied
+        known.append(node_id)
+        if names.setdefault(node_id, entry.name) != entry.name:
+            raise TaxonomyError(f"{source}: the id {node_id!r} has two names, {names[node_id]!r} and {entry.name!r}")
         parents.setdefault(node_id, {})
         wholes.setdefault(node_id, {})
         if above is not None:
-            (wholes if is_part else parents)[node_id][above] = None
-        for keys, as_part in ((_PART_KEYS, True), (_CHILD_KEYS, False)):
-            pending.extend((child, node_id, as_part, level + 1) for child in reversed(_held(entry, keys, source)))
+            (wholes if entry.is_part else parents)[node_id][above] = None
     for node_id, name in names.items():
         yield Node(node_id, name, tuple(parents[node_id]), part_of=tuple(wholes[node_id]))
 
 
-def _identity(entry: Any, above: str | None, level: int, source: str) -> tuple[str, str]:
-    where = f"{source}: under {above!r}" if above is not None else f"{source}: at the top"
+class _Entry(NamedTuple):
+    name: str
+    given_id: str | None
+    above: int | None  # the position of the entry that holds this one
+    is_part: bool
+    children: frozenset[str]  # their names
+
+
+def _walk(roots: list[Any], source: str) -> list[_Entry]:
+    """All entries, each after the one that holds it. Raises TaxonomyError."""
+    found: list[_Entry] = []
+    pending: list[tuple[Any, int | None, bool, int]] = [(root, None, False, 1) for root in reversed(roots)]
+    while pending:
+        value, above, is_part, level = pending.pop()
+        where = f"{source}: under {found[above].name!r}" if above is not None else f"{source}: at the top"
+        if level > MAX_LEVELS:
+            raise TaxonomyError(f"{source}: nested more than {MAX_LEVELS} levels deep")
+        name, given_id = _identity(value, where)
+        held = {False: _held(value, _CHILD_KEYS, source), True: _held(value, _PART_KEYS, source)}
+        children = frozenset(str(child.get(key)) for child in held[False] if isinstance(child, dict)
+                             for key in NAME_KEYS if key in child)  # fmt: skip
+        pending.extend((child, len(found), part, level + 1) for part in (True, False) for child in reversed(held[part]))
+        found.append(_Entry(name, given_id, above, is_part, children))
+    return found
+
+
+def _differ(entries: list[_Entry]) -> bool:
+    """Whether two entries of one name, without ids, hold different children."""
+    held: dict[str, frozenset[str]] = {}
+    return any(
+        entry.given_id is None and entry.children and held.setdefault(entry.name, entry.children) != entry.children
+        for entry in entries
+    )
+
+
+def _identity(entry: Any, where: str) -> tuple[str, str | None]:
+    """(name, id or None)."""
     if not isinstance(entry, dict):
         raise TaxonomyError(f"{where}: {entry!r:.60} is no object")
-    if level > MAX_LEVELS:
-        raise TaxonomyError(f"{source}: nested more than {MAX_LEVELS} levels deep")
-    name = text_of(entry, NAME_KEYS, where)
-    node_id = text_of(entry, ID_KEYS, where)
+    name, node_id = text_of(entry, NAME_KEYS, where), text_of(entry, ID_KEYS, where)
     if name is None and node_id is None:
         raise TaxonomyError(f"{where}: an entry without a name: {str(entry)[:60]}")
-    known = tidy(node_id if node_id is not None else name or "")
-    if not known:
+    said = tidy(name if name is not None else node_id or "")
+    if not said:
         raise TaxonomyError(f"{where}: an entry with a blank name")
-    return known, tidy(name if name is not None else known)
+    return said, tidy(node_id) if node_id else None
 
 
 def _held(entry: dict[str, Any], keys: tuple[str, ...], source: str) -> list[Any]:

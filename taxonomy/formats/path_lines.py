@@ -1,6 +1,6 @@
 """Lines of `A > B > C`, each with or without an id in front or behind.
 
-Separators: ` > `, and where no line has one `>`, ` / `, `/`, `|`, `::`, `»`, `→` or a backslash. Ids in front:
+Separators: ` > `, and where no line has one `>`, ` / `, `/`, `|`, `::`, `»`, `→`, a backslash or a tab. Ids in front:
 `12 - A > B`, `12<tab>A > B`, `12,A > B`, `gid://... : A > B`; behind: `A > B<tab>12`, `A > B,12`, `A > B (12)`. Ids
 other than those before ` - ` hold a digit, so that no part of a name is taken for one. Lines with # are comments.
 """
@@ -16,14 +16,14 @@ from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy, tidy
 _ID = r"(?P<id>(?=\S*\d)[^\s,;\t]+)"
 _WITH_ID = (
     re.compile(r"^(?P<id>\S+)\s+-\s+(?P<path>.+)$"),
-    re.compile(rf"^{_ID}\s+:\s+(?P<path>.+)$"),
+    re.compile(r"^(?P<id>(?=\S*[\d/])[^\s,;]+)\s+:\s+(?P<path>.+)$"),
     re.compile(rf"^{_ID}\t\s*(?P<path>.+)$"),
     re.compile(rf"^{_ID}\s*[,;]\s*(?P<path>.+)$"),
     re.compile(rf"^(?P<path>.+?)\s*\t{_ID}$"),
     re.compile(rf"^(?P<path>.+?)\s*[,;]\s*{_ID}$"),
     re.compile(r"^(?P<path>.+?)\s+[(\[](?P<id>(?=\S*\d)[^\s,;()\[\]]+)[)\]]$"),
 )
-_SEPARATORS = (">", " / ", "/", " | ", "|", "::", "»", "→", "\\")
+_SEPARATORS = (">", " / ", "/", " | ", "|", "::", "»", "→", "\\", "\t")
 _SAMPLE_LINES = 50
 _NOT_LINES = ("{", "[", "<", "@")
 

@@ -1,6 +1,6 @@
 """Which formats there are: ours, imported when they are needed, and those of entry points."""
 
-from collections.abc import Iterator
+import logging
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -8,6 +8,8 @@ from typing import cast
 
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.protocol import Format
+
+log = logging.getLogger("cladist.formats")
 
 ENTRY_POINTS = "cladist.formats"
 
@@ -48,18 +50,21 @@ def get_format(name: str) -> Format:
         raise TaxonomyError(f"the format {name!r} of {plugins[name].value} cannot be loaded: {error}") from None
 
 
+def is_builtin(known: Format) -> bool:
+    """Whether it is one of ours, whose errors are ours as well."""
+    return known.name in _MODULES and get_format(known.name) is known
+
+
 def detect_format(text: str) -> Format | None:
     """The first format that takes the text for its own; plug-ins, which somebody chose to install, come before ours."""
-    for name in (*sorted(_plugins()), *_MODULES):
-        known = get_format(name)
-        if known.detect(text):
-            return known
-    return None
-
-
-def formats() -> Iterator[Format]:
-    """Yield all formats."""
-    yield from map(get_format, format_names())
+    for name in sorted(_plugins()):
+        try:
+            known = get_format(name)
+            if known.detect(text):
+                return known
+        except Exception as error:  # noqa: BLE001 (other people's code must not stop ours)
+            log.warning("format %s is passed over: %s", name, error)
+    return next((known for known in map(get_format, _MODULES) if known.detect(text)), None)
 
 
 @cache

@@ -5,6 +5,7 @@ dcterms:isReplacedBy what they say. The id is skos:notation, else what follows t
 Nothing is fetched: documents that name a remote context, a document type or an entity are refused.
 """
 
+import json
 import logging
 import re
 import warnings
@@ -82,7 +83,7 @@ def write_turtle(taxonomy: Taxonomy) -> str:
             *((SKOS.broader, uris[parent]) for parent in node.parents),
             *((SKOS.altLabel, Literal(alias)) for alias in node.aliases),
             *((own.partOf, uris[whole]) for whole in node.part_of),
-            *((own.name, Literal(f"{locale}={name}")) for locale, name in node.names.items()),
+            *((own.name, Literal(json.dumps([locale, name]))) for locale, name in node.names.items()),
         ]  # fmt: skip
         if node.description:
             triples.append((SKOS.definition, Literal(node.description)))
@@ -124,11 +125,11 @@ def _line_of(error: Exception) -> int | None:
 def _taxonomy(graph: "Graph", source: str) -> Taxonomy:
     from rdflib import RDF, SKOS  # noqa: PLC0415 (lazy)
 
-    concepts = set(graph.subjects(RDF.type, SKOS.Concept))
-    for predicate in (SKOS.broader, SKOS.narrower):
+    concepts = set(graph.subjects(RDF.type, SKOS.Concept)) | set(graph.subjects(SKOS.prefLabel))
+    for predicate, kind in ((SKOS.broader, "unknown parent"), (SKOS.narrower, "unknown child")):
         for subject, value in graph.subject_objects(predicate):
-            concepts |= {subject, value}
-    concepts |= set(graph.subjects(SKOS.prefLabel))
+            if value not in concepts or subject not in concepts:
+                raise TaxonomyError(f"{source}: {kind}: {value} of {subject}: not both are concepts of this file")
     ids = {concept: _id(graph, concept) for concept in concepts}
     if len(set(ids.values())) < len(ids):
         ids = {concept: str(concept) for concept in concepts}  # notations or ends of addresses that are not unique
@@ -153,7 +154,7 @@ def _node(graph: "Graph", concept: Any, ids: dict[Any, str], source: str) -> Nod
     parents |= {ids[value] for value in graph.subjects(SKOS.narrower, concept)}
     labels = list(graph.objects(concept, SKOS.prefLabel))
     names = {_language(label): str(label) for label in labels if _language(label)}
-    names |= dict(str(pair).partition("=")[::2] for pair in graph.objects(concept, own.name))
+    names |= _own_names(graph.objects(concept, own.name), source)
     plain = sorted(str(label) for label in labels if not _language(label))
     name = next(iter([*plain, *(names[key] for key in ("en", "en-us", "en-gb") if key in names)]), None)
     if name is None:
@@ -174,6 +175,16 @@ def _node(graph: "Graph", concept: Any, ids: dict[Any, str], source: str) -> Nod
         )
     except KeyError as error:
         raise TaxonomyError(f"{source}: {concept}: {error} is no concept") from None
+
+
+def _own_names(pairs: Iterable[Any], source: str) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for pair in pairs:
+        value = load_json(str(pair), source)
+        if not (isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value)):  # noqa: PLR2004
+            raise TaxonomyError(f"{source}: {str(pair)[:60]!r} is no pair of locale and name")
+        names[value[0]] = value[1]
+    return names
 
 
 def _language(label: Any) -> str:

@@ -102,6 +102,43 @@ def test_open_images_with_parts(read: Read) -> None:
     assert not found.graph.has_edge("/m/car", "/m/wheel")
 
 
+def test_entries_of_one_name_that_differ_are_known_by_their_paths(read: Read) -> None:
+    """No path is made up: men's shoes have no heels."""
+    men = {"name": "Men", "children": [{"name": "Shoes", "children": [{"name": "Boots"}]}]}
+    women = {"name": "Women", "children": [{"name": "Shoes", "children": [{"name": "Heels"}]}]}
+    found = read(json.dumps([men, women]))
+    assert [node.id for node in found.leaves] == ["Men > Shoes > Boots", "Women > Shoes > Heels"]
+
+
+def test_shopify_lines_and_categories(read: Read) -> None:
+    """Ids without a digit before ` : `; verticals of categories that name their parent and children."""
+    lines = "# Shopify\ngid://s/C/ap : Animals\ngid://s/C/ap-1 : Animals > Cats\n"
+    assert edges(read(lines)) == [("gid://s/C/ap", ()), ("gid://s/C/ap-1", ("gid://s/C/ap",))]
+    cats = {"id": "ap-1", "name": "Cats", "parent_id": "ap", "children": []}
+    top = {"id": "ap", "name": "Animals", "parent_id": None, "children": [{"id": "ap-1", "name": "Cats"}]}
+    assert edges(read(json.dumps({"version": "1", "verticals": [{"categories": [top, cats]}]}))) == [
+        ("ap", ()),
+        ("ap-1", ("ap",)),
+    ]
+
+
+def test_exports_that_write_nought_for_no_parent(read: Read) -> None:
+    assert edges(read("id,name,parent_id\n1,A,0\n2,B,1\n3,C,NULL\n")) == [("1", ()), ("2", ("1",)), ("3", ())]
+
+
+def test_ids_that_look_like_lists_come_back(read: Read) -> None:
+    """Parents a and b, where there is a node `a|b` as well, and a node called 0."""
+    nodes = [
+        Node("a", "A"),
+        Node("b", "B"),
+        Node("a|b", "AB"),
+        Node("0", "Zero"),
+        Node("c", "C", ("a", "b")),
+        Node("d", "D", ("0",)),
+    ]
+    assert read(write_taxonomy(Taxonomy(nodes), "csv")) == Taxonomy(nodes)
+
+
 def test_a_folder_of_images(tmp_path: Path) -> None:
     """Folders are nodes; hidden ones and links are passed over; one with images and folders is assignable."""
     for name in ("pets/cats/1.jpg", "pets/dogs/1.png", "pets/2.JPG", "toys/readme.txt", ".git/x/1.jpg"):
@@ -163,9 +200,7 @@ def rich(draw: st.DrawFn) -> Taxonomy:
             tuple(ids[parent] for parent in node.parents),
             aliases=tuple(draw(st.lists(WORDS, max_size=2))),
             names=draw(st.dictionaries(st.sampled_from(["de", "fr", "pt-br"]), WORDS.map(str.strip), max_size=2)),
-            description=" ".join(draw(st.text(WORDS.map(lambda w: w[0]), max_size=20)).split())
-            if draw(st.booleans())
-            else "",
+            description=draw(st.sampled_from(["", "Plain", ' A "quoted",\r\nlong: text | with; signs '])),
             assignable=node.assignable,
             deprecated=draw(st.booleans()),
             replaced_by=draw(st.sampled_from([None, *ids.values()])),
@@ -212,6 +247,9 @@ def test_thirty_thousand_nodes_come_through(tmp_path: Path) -> None:
         ("id,name,parent\n1,A,\n2,B,9\n", "unknown parent: '9' of '2' (line 3)"),
         ("id,name,parent\n1,A,\n1,B,\n", "duplicate id '1' (line 2) and again (line 3)"),
         ("id,name,parent\n1,A,2\n2,B,1\n", "cycle: '1' (line 2) -> '2' (line 3) -> '1' (line 2)"),
+        ("id,name,parent\n1,A,,B\n", "line 2: 4 fields, more than the header's 3"),
+        ('{"a": [1, 2', "line 1: not JSON"),
+        (SKOS + ':a skos:prefLabel "A"; skos:broader :b .\n', "unknown parent: "),
         ("id,name,parent,assignable\n1,A,,perhaps\n", "line 2: 'perhaps' is neither true nor false"),
         ('id,name,parent\n1,"A,\n', "line 2: unexpected end of data"),
         ("id,name,parent\n1,A,\n2,B,1\n3,B,1\n", "two siblings named 'B' under '1': '2' (line 3), '3' (line 4)"),
@@ -317,3 +355,17 @@ def test_a_format_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "a").write_text("A > B")
     with pytest.raises(TaxonomyError, match="'shouting' of nowhere_at_all:FORMAT cannot be loaded"):
         read_taxonomy(tmp_path / "a", "shouting")
+    assert read_taxonomy(tmp_path / "a")["A > B"]  # and it stands in nobody's way
+
+
+def test_a_format_that_fails(read: Read, refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own errors come as one line, and its detection stops no other format."""
+
+    def fail(*_: object) -> Taxonomy:
+        raise ValueError("out of luck")
+
+    plugin("failing:FORMAT", monkeypatch)
+    modules = {"failing": __import__("types").SimpleNamespace(FORMAT=TextFormat("shouting", fail, fail))}  # type: ignore[dict-item]
+    monkeypatch.setitem(__import__("sys").modules, "failing", modules["failing"])
+    assert read("A > B")
+    assert refusal("A > B", "shouting") == "the format 'shouting' failed: out of luck"
