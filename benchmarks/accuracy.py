@@ -1,6 +1,6 @@
 """Accuracy on photographs: the path softmax beside a flat leaf softmax and independent level heads, trained alike.
 
-usage: python benchmarks/accuracy.py --labels LABELS.CSV [--method path] [--seeds 1] [--option NAME=VALUE ...] [--out FILE.json]
+usage: python benchmarks/accuracy.py --labels LABELS.CSV [--method M] [--seeds N] [--option NAME=VALUE ...] [--out FILE]
 """
 
 import argparse
