@@ -55,18 +55,20 @@ class PathSoftmax(nn.Module):
         """(B, C) logits -> (B, T) theta, unnormalised, float32 or float64."""
         return cast("Tensor", self._paths(logits if logits.dtype == torch.float64 else logits.float()))
 
-    def log_probs(self, logits: Tensor) -> Tensor:
+    def log_probs(self, logits: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B, C) logits -> (B, C) log-probabilities of what each column stands for; differentiable.
 
-        Exact for terminals; an inner node below 1e-30 reads as 1e-30.
+        offsets (T,) or (B, T) are added to the terminals' logits. Exact for terminals; an inner node below 1e-30 reads
+        as 1e-30.
         """
-        exact = torch.log_softmax(self.terminal_logits(logits), dim=1)  # (B, T)
+        theta = self.terminal_logits(logits)
+        exact = torch.log_softmax(theta if offsets is None else theta + offsets, dim=1)  # (B, T)
         summed = self._below(exact.exp()).clamp_min(_TINY).log()  # (B, N)
         return torch.cat([summed, exact], dim=1)[:, self._columns]
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B,) cross-entropy -sum of targets * log p; `targets` (B, C) are weights of columns that sum to 1."""
-        log_probs = self.log_probs(logits)
+        log_probs = self.log_probs(logits, offsets)
         return -(targets * log_probs).sum(dim=1)
 
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:

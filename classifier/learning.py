@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -19,12 +21,15 @@ from classifier.config import TrainingConfig
 from classifier.dataset import Batch, ImageStore, PlainImages, check_images
 from classifier.errors import CalibrationError, TrainingError
 from classifier.evaluation import Climbs, collect_climbs, evaluate
+from classifier.fitting import CHECKPOINT_GLOB, fit
 from classifier.heads import HierarchicalNet
+from classifier.imbalance import draw_weights, log_priors, loss_weights
+from classifier.losses import HierarchicalLoss
 from classifier.manifest import Manifest, Sample, label_positions
 from classifier.method import PATH_SOFTMAX, Method, Output
 from classifier.progress import Progress, silent
 from classifier.runtime import channel_stats, forward
-from classifier.training import CHECKPOINT_GLOB, TrainingModule, fit
+from classifier.training import TrainingData, TrainingModule
 from taxonomy import CladistError, Hierarchy, Taxonomy, release
 
 _EVALUATION_BATCH = 64
@@ -105,7 +110,7 @@ def train_bundle(
     try:
         check_images(val, config)
         model, backbone = train_model(
-            train, hierarchy, config, work, checkpoint=checkpoint, resume=resume, progress=progress
+            train, hierarchy, config, work, val=val, checkpoint=checkpoint, resume=resume, progress=progress
         )
     except CladistError:
         if not any(work.glob(CHECKPOINT_GLOB)):  # nothing to resume: the same command may be given again
@@ -134,25 +139,51 @@ def train_model(
     config: TrainingConfig,
     work: Path,
     *,
+    val: Sequence[Sample] = (),
     method: Method = PATH_SOFTMAX,
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: Progress = silent,
 ) -> tuple[Model, Backbone]:
-    """Train a network by the recipe; `work` holds its checkpoints."""
+    """Train a network by the recipe; `work` holds its checkpoints, `val` is what early stopping watches."""
     torch.manual_seed(config.seed)
     backbone = make_backbone(config.backbone, checkpoint, pretrained=False if resume else None)
     net = HierarchicalNet(backbone.network, method.make_heads(backbone.feature_count, hierarchy))
     net = net.to(memory_format=torch.channels_last)
     output = method.make_output(hierarchy)
     stats = channel_stats(backbone.mean, backbone.std)
-    labels = output.label_columns[torch.tensor(label_positions(samples, hierarchy))]
-    weights = torch.tensor([sample.weight for sample in samples])
-    images = ImageStore(samples, config)
-    images.fill(progress)
-    module = TrainingModule(net, output, images, labels, weights, config, stats)
+    data = training_data(samples, val if config.patience_epochs else (), hierarchy, output, config)
+    priors = torch.from_numpy(log_priors(_positions(samples, hierarchy), hierarchy)).float()
+    loss = HierarchicalLoss(output, hierarchy, config, priors)
+    data.images.fill(progress)
+    module = TrainingModule(net, output, loss, data, config, stats)
     fit(module, config, work, progress, resume=resume)
     return Model(module.trained(), output, hierarchy, stats, config.test_size_px), backbone
+
+
+def training_data(
+    samples: Sequence[Sample],
+    val: Sequence[Sample],
+    hierarchy: Hierarchy,
+    output: Output,
+    config: TrainingConfig,
+) -> TrainingData:
+    """What a module trains on: the samples, weighed and drawn as the recipe says."""
+    positions = _positions(samples, hierarchy)
+    given = np.array([sample.weight for sample in samples])
+    drawn = draw_weights(positions, hierarchy, config)
+    return TrainingData(
+        ImageStore(samples, config),
+        output.label_columns[torch.from_numpy(positions)],
+        torch.from_numpy(given * loss_weights(positions, hierarchy, config)).float(),
+        None if drawn is None else torch.from_numpy(drawn),
+        PlainImages(val, config.test_size_px) if val else None,
+        output.label_columns[torch.from_numpy(_positions(val, hierarchy))] if val else None,
+    )
+
+
+def _positions(samples: Sequence[Sample], hierarchy: Hierarchy) -> NDArray[np.int64]:
+    return np.array(label_positions(samples, hierarchy), dtype=np.int64)
 
 
 def calibrate(

@@ -141,6 +141,7 @@ def test_commands_need_an_upgraded_database(cladist: Cladist) -> None:
     [
         (["nonsense"], "No such command"),
         (["train"], "--labels"),
+        (["train", "--labels", "l", "--out", "b", "--option", "loss"], "--option takes NAME=VALUE"),
         (["submit"], "give URIs"),
         (["submit", "a", "b", "--key", "k"], "exactly one URI"),
         (["predict", "none", "a.png"], "none: no such bundle"),

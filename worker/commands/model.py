@@ -25,11 +25,19 @@ _split_option = click.option("--split", type=click.Choice(SPLITS), required=True
 @labels_option
 @click.option("--taxonomy", "taxonomy_file", type=file_type, help="By default the paths of the labels are it.")
 @click.option("--out", type=file_type, required=True, help="The bundle to make.")
-@click.option("--backbone", default=_DEFAULTS.backbone, show_default=True, help="A timm name.")
+@click.option("--backbone", help=f"A timm name. [default: {_DEFAULTS.backbone}]")
 @click.option("--checkpoint", type=file_type, help="Local weights to start the backbone from.")
-@click.option("--epochs", type=click.IntRange(min=1), default=_DEFAULTS.epochs, show_default=True)
-@click.option("--image-size", type=click.IntRange(32, 1024), default=_DEFAULTS.image_size_px, show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**31), default=_DEFAULTS.seed, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), help=f"[default: {_DEFAULTS.epochs}]")
+@click.option("--image-size", type=click.IntRange(32, 1024), help=f"In pixels. [default: {_DEFAULTS.image_size_px}]")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help=f"[default: {_DEFAULTS.seed}]")
+@click.option("--fast", is_flag=True, help="The recipe for a laptop: fewer epochs of smaller images.")
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help=f"Any other part of the recipe, as often as you like: {', '.join(TrainingConfig.model_fields)}.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
 @json_option
 def train(
@@ -37,17 +45,21 @@ def train(
     labels: Path,
     taxonomy_file: Path | None,
     out: Path,
-    backbone: str,
+    backbone: str | None,
     checkpoint: Path | None,
-    epochs: int,
-    image_size: int,
-    seed: int,
+    epochs: int | None,
+    image_size: int | None,
+    seed: int | None,
+    fast: bool,
+    options: tuple[str, ...],
     resume: bool,
     as_json: bool,
 ) -> None:
     """Train a bundle, calibrate it and measure it on the val split."""
     read = read_taxonomy(taxonomy_file or labels, None if taxonomy_file else "labels-csv")
-    config = TrainingConfig(backbone=backbone, epochs=epochs, image_size_px=image_size, seed=seed)
+    named = {"backbone": backbone, "epochs": epochs, "image_size_px": image_size, "seed": seed}
+    chosen = {name: value for name, value in named.items() if value is not None}
+    config = (TrainingConfig.fast() if fast else _DEFAULTS).changed({**_parsed(options), **chosen})
     manifest = read_manifest(labels, read)
     with progress_bars(hidden=as_json) as progress:
         made = train_bundle(manifest, read, out, config, checkpoint=checkpoint, resume=resume, progress=progress)
@@ -109,6 +121,14 @@ def predict(*, bundle: Path, images: tuple[Path, ...], as_json: bool) -> None:
             print_json(prediction.as_dict())
         else:
             _print_prediction(prediction)
+
+
+def _parsed(options: tuple[str, ...]) -> dict[str, str]:
+    pairs = [option.partition("=") for option in options]
+    for name, sign, value in pairs:
+        if not (name and sign and value):
+            raise click.UsageError(f"--option takes NAME=VALUE, not {name + sign + value!r}")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _print_prediction(prediction: AssetPrediction) -> None:
