@@ -17,6 +17,10 @@ class CalibrationError(CladistError):
     """Too little data for the calibration that was asked for."""
 
 
+class ReportError(CladistError):
+    """A report that cannot be written; the message names the file."""
+
+
 class BundleError(CladistError):
     """A bundle that is missing, damaged or of another taxonomy release."""
 
