@@ -22,6 +22,8 @@ _LONG_COLUMNS = (
     "best path and confidence",
     "decided",
     "why, for one of them",
+    "where",
+    "what",
 )  # these give way when the terminal is narrow
 
 _PIPED_WIDTH = 160  # columns of a table that no terminal shows

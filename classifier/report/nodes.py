@@ -106,13 +106,14 @@ def level_spreads(labels: Ints, hierarchy: Hierarchy) -> list[LevelSpread]:
 
 
 def accuracy_by_size(climbs: Climbs, train_labels: Ints) -> AccuracyBySize:
-    """The recall of the terminals that were tested, in groups of equally many by their training images."""
+    """The recall of the terminals that were tested, in groups of about equally many by their training images."""
     hierarchy = climbs.hierarchy
     train, tested = node_totals(train_labels, hierarchy), node_totals(climbs.truth, hierarchy)
     hits = np.bincount(climbs.nodes[climbs.right], minlength=len(hierarchy))
     terminals = hierarchy.terminals[tested[hierarchy.terminals] > 0]
-    order = terminals[np.argsort(train[terminals], kind="stable")]
-    groups = [group for group in np.array_split(order, _GROUPS) if len(group)]
+    bounds = np.unique(np.quantile(train[terminals], np.arange(1, _GROUPS) / _GROUPS, method="nearest"))
+    group_of = np.searchsorted(bounds, train[terminals], side="right")
+    groups = [terminals[group_of == group] for group in np.unique(group_of)]
     return AccuracyBySize(
         np.array([train[group].mean() for group in groups]),
         np.array([(hits[group] / tested[group]).mean() for group in groups]),
