@@ -17,6 +17,7 @@ Hashes = NDArray[np.uint64]
 
 MAX_DISTANCE = 6  # bits of 64 in which the hashes of near duplicates may differ
 _BAND_COUNT, _BAND_BITS = 8, 8
+_WAITING_PAIRS = 1_000_000  # before they are merged
 _NAMED = 4  # images that one finding names
 
 
@@ -39,42 +40,55 @@ def duplicate_findings(samples: Sequence[Sample], pictures: Pictures) -> Iterato
 
 
 def near_labels(hashes: Hashes, max_distance: int = MAX_DISTANCE) -> Ints:
-    """(n,) a group number for each hash; hashes within `max_distance` bits of each other share theirs."""
+    """(n,) a group number for each hash; hashes within `max_distance` bits of each other share theirs.
+
+    Pairs are merged as they are found, so that memory stays flat however many images look alike.
+    """
     if not len(hashes):
         return np.zeros(0, dtype=np.int64)
     unique, inverse = np.unique(hashes, return_inverse=True)
-    left, right = near_pairs(unique, max_distance).T
-    links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(len(unique), len(unique)))
-    labels: Ints = connected_components(links, directed=False)[1][inverse].astype(np.int64)
-    return labels
+    labels: Ints = np.arange(len(unique), dtype=np.int64)
+    waiting, count = [np.zeros((0, 2), dtype=np.int64)], 0
+    for pairs in near_pairs(unique, max_distance):
+        waiting.append(pairs)
+        count += len(pairs)
+        if count > _WAITING_PAIRS:
+            labels = _merged(labels, np.concatenate(waiting))
+            waiting, count = waiting[:1], 0
+    return _merged(labels, np.concatenate(waiting))[inverse]
 
 
-def near_pairs(unique: Hashes, max_distance: int = MAX_DISTANCE) -> Ints:
-    """(P, 2) the pairs i < j of distinct hashes that differ in at most `max_distance` (< 8) bits.
+def near_pairs(unique: Hashes, max_distance: int = MAX_DISTANCE) -> Iterator[Ints]:
+    """Yield (P, 2) arrays of pairs of distinct hashes that differ in at most `max_distance` (< 8) bits; pairs recur.
 
     Of the eight bytes of two such hashes at least 8 - max_distance agree: for every choice of so many bytes only the
     hashes that agree in them are compared. Source: multi-index hashing, Norouzi et al., CVPR 2012.
     """
-    found = [np.zeros((0, 2), dtype=np.int64)]
     for bands in combinations(range(_BAND_COUNT), _BAND_COUNT - max_distance):
         mask = np.uint64(sum(((1 << _BAND_BITS) - 1) << (_BAND_BITS * band) for band in bands))
-        found.append(_pairs_sharing(unique & mask, unique, max_distance))
-    return np.unique(np.concatenate(found), axis=0)
+        yield from _pairs_sharing(unique & mask, unique, max_distance)
 
 
-def _pairs_sharing(keys: Hashes, hashes: Hashes, max_distance: int) -> Ints:
+def _pairs_sharing(keys: Hashes, hashes: Hashes, max_distance: int) -> Iterator[Ints]:
     """The near pairs among hashes of equal key: each is compared with the next, the one after that, and so on."""
     order = np.argsort(keys, kind="stable")
     ends = np.searchsorted(keys[order], keys[order], side="right")  # (n,) where the run of each key ends
-    found = [np.zeros((0, 2), dtype=np.int64)]
     starts = np.arange(len(order))
     step = 1
     while len(starts := starts[starts + step < ends[starts]]):
         left, right = order[starts], order[starts + step]
         near = np.bitwise_count(hashes[left] ^ hashes[right]) <= max_distance
-        found.append(np.stack([np.minimum(left, right)[near], np.maximum(left, right)[near]], axis=1))
+        if near.any():
+            yield np.stack([left[near], right[near]], axis=1)
         step += 1
-    return np.concatenate(found)
+
+
+def _merged(labels: Ints, pairs: Ints) -> Ints:
+    """The labels (n,) after the groups of each pair have become one."""
+    left, right = labels[pairs].T
+    links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(len(labels), len(labels)))
+    group_of: Ints = connected_components(links, directed=False)[1].astype(np.int64)
+    return group_of[labels]
 
 
 def _groups(labels: Ints, rows: Ints) -> list[Ints]:

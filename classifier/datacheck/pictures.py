@@ -99,7 +99,7 @@ def _facts(path: Path) -> tuple[int, int, tuple[float, ...]] | str:
         content = read_image_file(path)
         image = decode(content, str(path), _SHORT_SIDE_PX)
     except AssetError as error:
-        return str(error)
+        return str(error).encode(errors="replace").decode()  # a file name need not be text
     digest = int.from_bytes(blake2b(content, digest_size=8).digest(), "big")
     with Image.open(BytesIO(content)) as header:
         longer_side_px = max(header.size)

@@ -1,5 +1,6 @@
 """Drift between samples of images: found where it matters, silent where it does not."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,13 @@ def test_a_survey_goes_on_after_a_bad_image(tmp_path: Path) -> None:
     assert "text.png: not an image" in found.errors[0]
     assert found.statistics[1].tolist()[:2] == [700, 2.0]
     assert np.isnan(found.statistics[0]).all()
+
+
+def test_a_file_name_that_is_no_text_can_still_be_printed(tmp_path: Path) -> None:
+    """The message is valid Unicode."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
+    path.write_bytes(b"no image")
+    assert "?.png" in survey([path]).errors[0].encode().decode()
 
 
 def test_a_production_sample_is_a_folder_or_a_csv(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Near duplicates: every near pair is found, without comparing all with all; copies are told from likenesses."""
 
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def hashes_near(random: np.random.Generator, count: int, flips: int) -> np.ndarr
     return np.unique(np.concatenate([first, first ^ np.array(masks, dtype=np.uint64)]))
 
 
+def pairs_of(hashes: np.ndarray, max_distance: int) -> np.ndarray:
+    """The near pairs, each once, in order."""
+    found = [np.zeros((0, 2), dtype=np.int64), *near_pairs(hashes, max_distance)]
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+
+
 @pytest.mark.parametrize("max_distance", [1, 4, 6, 7])
 @pytest.mark.parametrize("flips", [1, 4, 6, 7, 8])
 def test_all_near_pairs_are_found_and_no_other(max_distance: int, flips: int) -> None:
@@ -50,7 +57,7 @@ def test_all_near_pairs_are_found_and_no_other(max_distance: int, flips: int) ->
     hashes = hashes_near(np.random.default_rng(flips), 150, flips)
     distances = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
     expected = np.argwhere(np.triu(distances <= max_distance, 1))
-    assert near_pairs(hashes, max_distance).tolist() == expected.tolist()
+    assert pairs_of(hashes, max_distance).tolist() == expected.tolist()
     assert bool(len(expected)) == (flips <= max_distance)
 
 
@@ -58,8 +65,24 @@ def test_a_hundred_thousand_hashes_take_seconds() -> None:
     """All with all would be five thousand million comparisons."""
     hashes = hashes_near(np.random.default_rng(0), 50_000, 6)
     started = time.process_time()
-    assert len(near_pairs(hashes)) == 50_000
+    assert len(pairs_of(hashes, 6)) == 50_000
     assert time.process_time() - started < 10
+
+
+def test_a_great_many_likenesses_fit_in_memory() -> None:
+    """Two thousand hashes within four bits of one another make millions of pairs, merged as they come."""
+    random = np.random.default_rng(1)
+    bits = [sum(1 << int(bit) for bit in random.choice(64, 2, replace=False)) for _ in range(20_000)]
+    hashes = np.unique(np.array(bits, dtype=np.uint64) ^ np.uint64(0x0123456789ABCDEF))
+    others = np.random.default_rng(2).integers(0, 2**64, 2_000, dtype=np.uint64)
+    tracemalloc.start()
+    labels = near_labels(np.concatenate([hashes, others]))
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(hashes) > 1900
+    assert len(set(labels[: len(hashes)].tolist())) == 1
+    assert len(set(labels.tolist())) == 2001
+    assert peak_bytes < 200e6
 
 
 def test_groups_are_chains_of_near_hashes() -> None:

@@ -101,13 +101,14 @@ def test_a_bundle_lends_its_taxonomy(cladist: Run, tmp_path: Path) -> None:
         (["labels.csv"], "labels by node id do not define a taxonomy"),
         (["labels.csv", "--bundle", "b"], "give --against too"),
         (["labels.csv", "--taxonomy", "b/taxonomy.json", "--against", "empty"], "empty: holds no image"),
-        (["b/taxonomy.json", "--taxonomy", "b/taxonomy.json"], "b/taxonomy.json: line 1: expected a header"),
+        (["notes.txt", "--taxonomy", "b/taxonomy.json"], "notes.txt: line 1: expected a header"),
     ],
 )
 @pytest.mark.usefixtures("labels", "made")
 def test_what_cannot_be_read_is_one_line(cladist: Run, tmp_path: Path, words: list[str], message: str) -> None:
     """Exit code 2, nothing on standard output."""
     (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("not labels\n")
     code, out, err = cladist("data", "check", *words)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert message in err
