@@ -82,11 +82,12 @@ def draw(findings: Findings, evaluated: Evaluated) -> Mapping[str, bytes]:
     labels = evaluated.climbs.truth if train is None else train
     totals = node_totals(labels, hierarchy)
     by_level = [(level, totals[nodes]) for level, nodes in enumerate(hierarchy.level_slices, 1)]
+    what = evaluated.subject.split if train is None else "training"
     sizes = None if train is None else accuracy_by_size(evaluated.climbs, train)
     pictures = {
         "coverage.png": figures.coverage_png(findings.coverages),
         "reliability.png": figures.reliability_png(findings.reliability[:_PANELS]),
-        "imbalance.png": figures.imbalance_png(by_level, "test" if train is None else "training", sizes),
+        "imbalance.png": figures.imbalance_png(by_level, what, sizes),
     }
     if findings.curves:
         pictures["operating_curve.png"] = figures.operating_png(findings.curves)
