@@ -112,9 +112,11 @@ def train_bundle(
         model, backbone = train_model(
             train, hierarchy, config, work, val=val, checkpoint=checkpoint, resume=resume, progress=progress
         )
-    except CladistError:
+    except (CladistError, OSError) as error:
         if not any(work.glob(CHECKPOINT_GLOB)):  # nothing to resume: the same command may be given again
             shutil.rmtree(work)
+        if isinstance(error, OSError):  # a full disk, say
+            raise TrainingError(f"{work}: cannot be written: {error.strerror or error}") from None
         raise
     info = BundleInfo(
         backbone=config.backbone,

@@ -19,6 +19,7 @@ class _Lazy(NamedTuple):
 _COMMANDS = {
     "demo": _Lazy("worker.commands.demo:demo", "Do the whole job on this machine, from nothing."),
     "taxonomy": _Lazy("worker.commands.taxonomy:taxonomy", "Check, convert and compare taxonomies; move labels."),
+    "data": _Lazy("worker.commands.data:data", "Check labelled images before training."),
     "train": _Lazy("worker.commands.model:train", "Train a bundle from a labels.csv."),
     "evaluate": _Lazy("worker.commands.model:evaluate", "Measure a bundle on a labelled split."),
     "calibrate": _Lazy("worker.commands.model:calibrate", "Fit a bundle's decision depth to a target accuracy."),

@@ -12,6 +12,7 @@ from classifier.decision import AssetPrediction
 from classifier.images import read_image_file
 from classifier.learning import evaluate_bundle, recalibrate_bundle, train_bundle
 from classifier.manifest import SPLITS, read_manifest
+from classifier.report import evaluate_with_report
 from classifier.runtime import Predictor
 from taxonomy import PATH_SEPARATOR, read_taxonomy
 from worker.commands.options import file_type, json_option, labels_option
@@ -73,13 +74,22 @@ def train(
 @click.argument("bundle", type=file_type)
 @labels_option
 @_split_option
+@click.option("--report", type=file_type, help="A folder for report.html and its pictures.")
+@click.option("--against", type=file_type, help="Another bundle, to be drawn beside it in the report.")
 @json_option
-def evaluate(*, bundle: Path, labels: Path, split: str, as_json: bool) -> None:
+def evaluate(
+    *, bundle: Path, labels: Path, split: str, report: Path | None, against: Path | None, as_json: bool
+) -> None:
     """Measure BUNDLE on a split of labelled images."""
-    opened = read_bundle(bundle)
-    samples = read_manifest(labels, opened.taxonomy).split(split)
+    if against and not report:
+        raise click.UsageError("--against is drawn in a report: give --report too")
+    opened, other = read_bundle(bundle), read_bundle(against) if against else None
+    manifest = read_manifest(labels, opened.taxonomy)
     with progress_bars(hidden=as_json) as progress:
-        metrics = evaluate_bundle(opened, samples, progress)
+        if report:
+            metrics = evaluate_with_report(report, opened, manifest, split, other, progress)
+        else:
+            metrics = evaluate_bundle(opened, manifest.split(split), progress)
     if as_json:
         print_json(metrics)
     else:
