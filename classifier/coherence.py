@@ -71,9 +71,13 @@ class PathSoftmax(nn.Module):
         log_probs = self.log_probs(logits, offsets)
         return -(targets * log_probs).sum(dim=1)
 
+    def terminal_probs(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
+        """(B, C) logits -> (B, T) float64 probabilities of the terminals."""
+        return torch.softmax(self.terminal_logits(logits.double()) / temperature, dim=1)
+
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
         """Probabilities of all nodes from (B, C) logits, exactly coherent: no node exceeds a parent of it."""
-        terminal = torch.softmax(self.terminal_logits(logits.double()) / temperature, dim=1)
+        terminal = self.terminal_probs(logits, temperature)
         nodes = cast("Tensor", self._sweep(self._below(terminal))).clamp(0.0, 1.0)
         return NodeProbs(nodes, self._terminals[terminal.argmax(dim=1)])
 

@@ -14,6 +14,7 @@ class TrainingConfig(BaseModel):
 
     # the network
     backbone: str = "resnet10t"
+    warm_start: str = ""  # the model whose weights the training began with
     trainable: str = Field(default="all", pattern=r"^(all|head|last:[1-9]\d?)$")  # of the backbone's blocks: the last N
 
     # images

@@ -1,15 +1,21 @@
 """The bundles that jobs may use, and the taxonomy releases that their labels speak of."""
 
+import json
 import threading
 from pathlib import Path
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from classifier.bundle import Bundle, read_bundle
 from classifier.errors import BundleError
 from classifier.runtime import Predictor
+from taxonomy.diff import Difference
+from taxonomy.mapping import NO_MAPPING, NodeMapping
+from worker.catalogue import serving_release
 from worker.database import Database
 from worker.orm import BundleRow, ReleaseRow
+from worker.relabelling.moving import difference_of, newest_relabelling
 from worker.releases import add_release
 
 
@@ -33,26 +39,42 @@ def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = Non
 
 
 class Predictors:
-    """Loaded bundles of this process, by their number in the database; the newest only is kept in memory."""
+    """Loaded bundles of this process, by their number in the database; the newest only is kept in memory.
+
+    A bundle answers in the active release of its taxonomy, by way of what changed since the release it was trained on.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._loaded: tuple[int, Predictor] | None = None
+        self._loaded: tuple[tuple[int, int], Predictor] | None = None
 
     def get(self, bundle_id: int) -> Predictor:
         """The predictor of a bundle. Raises BundleError when its folder is gone or holds something else by now."""
         with self._lock:
-            if self._loaded is None or self._loaded[0] != bundle_id:
-                self._loaded = (bundle_id, Predictor(self._read(bundle_id)))
+            with self._database.read() as session:
+                row = session.get_one(BundleRow, bundle_id)
+                serving = serving_release(session, row)
+                key = bundle_id, serving.id
+                if self._loaded is None or self._loaded[0] != key:
+                    difference = _difference(session, row.release_id, serving.id)
+                    self._loaded = key, Predictor(_read(session, row), difference=difference)
             return self._loaded[1]
 
-    def _read(self, bundle_id: int) -> Bundle:
-        with self._database.read() as session:
-            row = session.get_one(BundleRow, bundle_id)
-            release = session.get_one(ReleaseRow, row.release_id).release
-        bundle = read_bundle(Path(row.folder))
-        bundle.require_release(release, f"the database for {row.model}")
-        if bundle.model != row.model:
-            raise BundleError(f"{row.folder}: holds {bundle.model} by now, not {row.model}: add the bundle again")
-        return bundle
+
+def _read(session: Session, row: BundleRow) -> Bundle:
+    own = session.get_one(ReleaseRow, row.release_id)
+    bundle = read_bundle(Path(row.folder))
+    bundle.require_release(own.release, f"the database for {row.model}")
+    if bundle.model != row.model:
+        raise BundleError(f"{row.folder}: holds {bundle.model} by now, not {row.model}: add the bundle again")
+    return bundle
+
+
+def _difference(session: Session, own_id: int, serving_id: int) -> Difference | None:
+    """What changed between two releases, with the mapping that their labels were moved by; None for the same one."""
+    if own_id == serving_id:
+        return None
+    moved = newest_relabelling(session, own_id, serving_id)
+    said = NodeMapping({old: tuple(new) for old, new in json.loads(moved.mapping).items()}) if moved else NO_MAPPING
+    return difference_of(session.get_one(ReleaseRow, own_id), session.get_one(ReleaseRow, serving_id), said)

@@ -102,6 +102,11 @@ def find_release(session: Session, wanted: str) -> ReleaseRow:
     )
 
 
+def release_number(session: Session, content: str) -> int:
+    """The number of a stored release by its whole hash."""
+    return session.scalars(select(ReleaseRow.id).where(ReleaseRow.release == content)).one()
+
+
 def stored_taxonomy(row: ReleaseRow) -> Taxonomy:
     """The taxonomy of a release, as it was imported."""
     return get_format("canonical-json").parse(row.taxonomy, f"release {row.release[:12]}")

@@ -13,7 +13,7 @@ from classifier.bundle import Bundle
 from classifier.datacheck.production import evenly
 from classifier.errors import AssetError
 from classifier.images import decode, normalise, read_image_file, square_pixels
-from classifier.learning import open_model
+from classifier.model import open_model
 from classifier.progress import Progress, silent
 
 Floats = NDArray[np.float64]

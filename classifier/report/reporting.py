@@ -7,8 +7,8 @@ import numpy as np
 
 from classifier.bundle import Bundle
 from classifier.evaluation import evaluate
-from classifier.learning import open_model
 from classifier.manifest import Manifest, label_positions
+from classifier.model import open_model
 from classifier.progress import Progress, silent
 from classifier.report.page import Subject
 from classifier.report.writing import Evaluated, write_report
