@@ -29,14 +29,17 @@ class LabelledAsset:
 
 
 def store_predictions(session: Session, results: Sequence[tuple[Claim, AssetPrediction]], release_id: int) -> None:
-    """Write labels and decisions of one bundle; labels that the bundle gave these assets before are replaced."""
+    """Write labels and decisions of one bundle; what it said of these assets in this release before is replaced."""
     latest = {claim.asset_id: (claim, prediction) for claim, prediction in results}
     bundle_ids = {claim.bundle_id for claim, _ in results}
     assets = select(AssetRow.id).where(AssetRow.id.in_(latest)).order_by(AssetRow.id)
     session.execute(assets.with_for_update()).all()  # two jobs on one asset write one after the other
     session.execute(
         delete(LabelRow).where(
-            LabelRow.asset_id.in_(latest), LabelRow.bundle_id.in_(bundle_ids), LabelRow.source == MODEL
+            LabelRow.asset_id.in_(latest),
+            LabelRow.release_id == release_id,
+            LabelRow.bundle_id.in_(bundle_ids),
+            LabelRow.source == MODEL,
         )
     )
     session.execute(insert(LabelRow), [row for pair in latest.values() for row in _label_rows(*pair, release_id)])

@@ -231,6 +231,7 @@ class RelabellingRow(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     from_release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"))
     to_release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"))
+    previous_release_id: Mapped[int | None] = mapped_column(Integer)  # what was active before it was applied
     mapping: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(16))
     cursor_asset_id: Mapped[int] = mapped_column(default=0)

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from itertools import groupby
 
 import torch
+from sqlalchemy.orm import Session
 from torch import Tensor
 
 from classifier.errors import AssetError, BundleError
 from classifier.runtime import Predictor
+from worker.catalogue import serving_release
 from worker.claims import (
     Claim,
     Failure,
@@ -26,8 +28,8 @@ from worker.errors import DatabaseError, RetryableError
 from worker.fetch import fetch
 from worker.jobs import Code
 from worker.labels import store_predictions
+from worker.orm import BundleRow
 from worker.registry import Predictors
-from worker.releases import release_number
 from worker.settings import Settings
 
 log = logging.getLogger("cladist.pipeline")
@@ -103,12 +105,19 @@ class Pipeline:
             held_ids = {claim.job_id for claim in held}
             done = [claim for claim in held if claim.job_id in by_job]
             if done and predictor is not None:
-                release_id = release_number(session, predictor.hierarchy.release)
+                release_id = self._served(session, done[0].bundle_id, predictor)
                 store_predictions(session, [(claim, by_job[claim.job_id]) for claim in done], release_id)
                 mark_succeeded(self._database, session, done)
             mark_failed(self._database, session, [f for f in failures if f.claim.job_id in held_ids])
         for failure in failures:
             log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message)
+
+    def _served(self, session: Session, bundle_id: int, predictor: Predictor) -> int:
+        """The number of the release that it answered in. Raises RetryableError when another is active by now."""
+        release = serving_release(session, session.get_one(BundleRow, bundle_id))
+        if release.release != predictor.hierarchy.release:
+            raise RetryableError("another taxonomy release was activated while the batch ran")
+        return release.id
 
     def _give_back(self, claims: Sequence[Claim], error: Exception) -> None:
         message = f"{type(error).__name__}: {error}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, inspect, select, update
 from sqlalchemy.orm import Session
 
 from taxonomy import PATH_SEPARATOR, Taxonomy, canonical_json, read_taxonomy, release
@@ -92,19 +92,31 @@ def find_release(session: Session, wanted: str) -> ReleaseRow:
         if found:
             raise LookupFailedError(f"several releases begin with {wanted!r}: give more digits")
     if Path(wanted).exists():
-        content = release(read_taxonomy(wanted))
-        row = session.scalar(select(ReleaseRow).where(ReleaseRow.release == content))
-        if row is None:
-            raise LookupFailedError(f"{wanted}: release {content[:12]} was not imported: run `cladist taxonomy import`")
+        row = find_or_read_release(session, wanted)
+        if not is_stored(row):
+            raise LookupFailedError(f"{wanted}: its release was not imported: run `cladist taxonomy import`")
         return row
     raise LookupFailedError(
         f"no release is named {wanted!r}: give at least {_MIN_PREFIX} digits of its hash, a taxonomy name, or a file"
     )
 
 
-def release_number(session: Session, content: str) -> int:
-    """The number of a stored release by its whole hash."""
-    return session.scalars(select(ReleaseRow.id).where(ReleaseRow.release == content)).one()
+def find_or_read_release(session: Session, wanted: str) -> ReleaseRow:
+    """A stored release, or that of a file; one that was not imported yet is a row without a number, and not stored.
+
+    Raises LookupFailedError, TaxonomyError.
+    """
+    if not Path(wanted).exists():
+        return find_release(session, wanted)
+    read = read_taxonomy(wanted)
+    content = release(read)
+    row = session.scalar(select(ReleaseRow).where(ReleaseRow.release == content))
+    return row or ReleaseRow(release=content, taxonomy=canonical_json(read))
+
+
+def is_stored(row: ReleaseRow) -> bool:
+    """Whether a release is in the database, and was not only read from a file."""
+    return not inspect(row).transient
 
 
 def stored_taxonomy(row: ReleaseRow) -> Taxonomy:

@@ -56,6 +56,7 @@ def _create_relabellings() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("from_release_id", sa.Integer(), nullable=False),
         sa.Column("to_release_id", sa.Integer(), nullable=False),
+        sa.Column("previous_release_id", sa.Integer(), nullable=True),
         sa.Column("mapping", sa.Text(), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("cursor_asset_id", BIG, nullable=False),

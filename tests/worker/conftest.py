@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import Cladist
 from PIL import Image
 
 from classifier.backbone import make_backbone
@@ -126,3 +127,11 @@ def submitted(database: Database) -> Callable[[list[str]], list[int]]:
         return [job_id for ids in submit(database, [Request(uri) for uri in uris]) for job_id in ids]
 
     return make
+
+
+@pytest.fixture
+def cladist(tmp_path: Path) -> Cladist:
+    """`cladist` in a folder of its own."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return Cladist(folder)

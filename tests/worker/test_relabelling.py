@@ -13,14 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from random_taxonomies import dags, naive_lineage
-from sqlalchemy import insert, select, text
+from sqlalchemy import event, insert, select, text, update
 
 from taxonomy import Node, Taxonomy, canonical_json
 from taxonomy.diff import ChangeKind, diff
 from taxonomy.mapping import NO_MAPPING, NodeMapping
+from worker.bootstrap import Services
 from worker.database import Database
 from worker.errors import InvalidMoveError, LookupFailedError
-from worker.orm import HUMAN, AssetRow, LabelRow, ReleaseRow
+from worker.orm import HUMAN, AssetRow, JobRow, LabelRow, ReleaseRow
+from worker.relabelling.batches import next_assets
 from worker.relabelling.carrying import Carrying, Label
 from worker.relabelling.moving import apply_relabelling, difference_of, list_reviews, rollback_relabelling
 from worker.relabelling.planning import plan_relabelling
@@ -67,6 +69,13 @@ def test_split_and_removed_fall_back_and_are_listed() -> None:
     moved, lost = carry(("A", 0.9, True), ("a", 0.8, True), ("y", 0.6, True))
     assert moved == {"B": (1, 0.8, True), "a": (2, 0.8, True)}
     assert lost == [("y", "removed")]
+
+
+def test_a_decided_node_is_kept_though_the_node_below_it_moves_away() -> None:
+    """Decided at A, with an undecided guess at a, which moves under B: A stays, and stays the decision."""
+    moved, lost = carry(("A", 0.9, True), ("a", 0.5, False))
+    assert moved == {"A": (1, 0.9, True), "B": (1, 0.5, False), "a": (2, 0.5, False)}
+    assert lost == []
 
 
 def test_without_a_surviving_ancestor_the_asset_is_listed() -> None:
@@ -226,6 +235,43 @@ def test_the_plan_counts_and_changes_nothing(database: Database, releases: tuple
     assert plan["without_ancestor"] == sum(row[3] == "G" for row in before)
     assert (kinds["merged"]["nodes"], kinds["added"]["nodes"]) == (1, 0)
     assert table(database, "labels") == before
+
+
+def test_pages_are_walked_by_the_primary_key(database: Database, releases: tuple[int, int]) -> None:
+    """Not by the index on (release, node, ...), by which every page would read all labels of the release."""
+    fill(database, releases[0], 50)
+    heard: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *words: heard.append(words[2]))
+    with database.read() as session:
+        assert list(next_assets(session, releases[0], 10, 3)) == [11, 12, 13]
+        if database.is_sqlite:
+            plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {heard[-1]}", (0, releases[0], 10, 3, 0))
+            steps = [row[3] for row in plan]
+            assert any("sqlite_autoindex_labels" in step for step in steps), steps
+            assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+def test_labels_given_while_it_runs_are_carried_too(
+    database: Database, releases: tuple[int, int], services: Services, submitted: Callable[..., list[int]],
+    make_images: Callable[[int], list[str]], tiny_taxonomy: Taxonomy,
+) -> None:  # fmt: skip
+    """A worker labels an asset anew on the old release behind the cursor: the new release gets the new labels."""
+    del releases
+    uris = make_images(3)
+    services.pipeline.run(submitted(uris))
+    same = Taxonomy([Node(n.id, f"{n.name}!", n.parents, assignable=n.assignable) for n in tiny_taxonomy])
+    with database.write() as session:
+        old, new = find_release(session, "default").id, add_release(database, session, same).id
+
+    def work_behind_the_cursor(done: int) -> None:
+        if done == 3:
+            with database.write() as session:
+                session.execute(update(LabelRow).where(LabelRow.release_id == old).values(confidence=0.125))
+                session.execute(update(JobRow).values(finished_at=database.now(session)))
+
+    apply_relabelling(database, old, new, NO_MAPPING, batch=3, heard=work_behind_the_cursor)
+    with database.read() as session:
+        assert set(session.scalars(select(LabelRow.confidence).where(LabelRow.release_id == new))) == {0.125}
 
 
 def test_refusals(database: Database, releases: tuple[int, int]) -> None:

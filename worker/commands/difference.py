@@ -39,7 +39,7 @@ def diff(*, before: Path, after: Path, mappings: tuple[Path, ...], show_all: boo
     if as_json:
         print_json(difference.as_dict())
         return
-    print_table(f"{before} -> {after}", ("change", "nodes"), list(difference.counts.items()))
+    print_table(f"{before.name} -> {after.name}", ("change", "nodes"), list(difference.counts.items()))
     for kind in ChangeKind:
         changes = [change for change in difference.changes if change.kind is kind]
         if changes and kind is not ChangeKind.UNCHANGED:
@@ -49,7 +49,7 @@ def diff(*, before: Path, after: Path, mappings: tuple[Path, ...], show_all: boo
 def _print_changes(difference: Difference, kind: ChangeKind, changes: list[Change], total: int) -> None:
     rows = [
         (
-            change.old or "",
+            change.old or change.new[0],
             PATH_SEPARATOR.join(difference.old_path(change) or []),
             "; ".join(PATH_SEPARATOR.join(path) for path in difference.new_paths(change)),
             change.by and f"{change.by} ({change.certainty:g})",

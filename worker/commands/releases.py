@@ -23,7 +23,15 @@ from worker.relabelling.moving import (
     rollback_relabelling,
 )
 from worker.relabelling.planning import plan_relabelling
-from worker.releases import activate_release, add_release, find_release, list_releases, stored_taxonomy
+from worker.releases import (
+    activate_release,
+    add_release,
+    find_or_read_release,
+    find_release,
+    is_stored,
+    list_releases,
+    stored_taxonomy,
+)
 from worker.settings import read_settings
 from worker.terminal import print_json, print_table, progress_bars
 
@@ -43,10 +51,11 @@ def import_(*, file: Path, name: str | None, format_name: str | None, activate: 
     with database.write() as session:
         row = add_release(database, session, read, name, activate=activate)
         said = {"name": row.name, "release": row.release, "nodes": len(read), "active": row.active}
+        line = f"release {row.release[:12]} of {row.name!r}: {len(read)} nodes, {'' if row.active else 'not '}active"
     if as_json:
         print_json(said)
     else:
-        click.echo(f"{row.release[:12]} of {row.name!r}: {len(read)} nodes{', active' if said['active'] else ''}")
+        click.echo(line)
 
 
 @click.command("list")
@@ -94,7 +103,7 @@ def find(*, release: str, node: str, as_json: bool) -> None:
 @mapping_option
 @json_option
 def plan(*, before: str, after: str, mappings: tuple[Path, ...], as_json: bool) -> None:
-    """Count what moving all labels from release BEFORE to release AFTER would touch; nothing is changed."""
+    """Count what moving all labels from release BEFORE to AFTER, a release or a file, would touch; change nothing."""
     with _database().read() as session:
         old, new, mapping = _pair(session, before, after, mappings)
         planned = plan_relabelling(session, old, new, difference_of(old, new, mapping))
@@ -117,10 +126,15 @@ def plan(*, before: str, after: str, mappings: tuple[Path, ...], as_json: bool) 
 @_batch_option
 @json_option
 def apply(*, before: str, after: str, mappings: tuple[Path, ...], batch: int, as_json: bool) -> None:
-    """Move all labels from release BEFORE to release AFTER and activate it; goes on where it was cut off."""
+    """Move all labels from release BEFORE to AFTER, a release or a file, and activate that.
+
+    Goes on where it was cut off; what is done already is not done again.
+    """
     database = _database()
-    with database.read() as session:
+    with database.write() as session:
         old, new, mapping = _pair(session, before, after, mappings)
+        if not is_stored(new):
+            new = add_release(database, session, stored_taxonomy(new), old.name)
         ids = old.id, new.id
     with progress_bars(hidden=as_json) as progress:
         outcome = apply_relabelling(
@@ -172,7 +186,8 @@ def _database() -> Database:
 def _pair(
     session: Session, before: str, after: str, mappings: tuple[Path, ...]
 ) -> tuple[ReleaseRow, ReleaseRow, NodeMapping]:
-    old, new = find_release(session, before), find_release(session, after)
+    """Both releases and what the mappings say; a file AFTER that was not imported is a row without a number."""
+    old, new = find_release(session, before), find_or_read_release(session, after)
     return old, new, merged_mapping(mappings, stored_taxonomy(old), stored_taxonomy(new))
 
 

@@ -46,16 +46,18 @@ class Carrying:
     def carry(self, labels: Iterable[Label]) -> tuple[list[Moved], list[Lost]]:
         """The labels of one asset by one source in the new release, and what was lost on the way.
 
-        The deepest nodes go where their node went, or to their nearest surviving ancestor, and take their ancestors
-        anew: all of them, where there are several parents. A node keeps its own confidence, raised to that of any
-        label below it. Raises KeyError on a label at a node that the old release does not have.
+        The deepest nodes, and the deepest ones of the decided path, go where their node went, or to their nearest
+        surviving ancestor, and take their ancestors anew: all of them, where there are several parents. A node keeps
+        its own confidence, raised to that of any label below it. Raises KeyError on a label at a node that the old
+        release does not have.
         """
         old = {label.node: label for label in labels}
         carriers = self.difference.carriers
         deepest = self._deepest(old)
         decided = self._deepest({node: label for node, label in old.items() if label.on_path})
         confidences: dict[str, float] = {}
-        for node in deepest:
+        carried = list(dict.fromkeys([*deepest, *decided]))
+        for node in carried:
             self._raise(confidences, carriers[node], old[node].confidence)
         for node, label in old.items():
             if self.difference.target(node) in confidences:
@@ -64,9 +66,7 @@ class Carrying:
         levels = self.difference.after.levels
         moved = [Moved(node, levels[node], value, node in on_path) for node, value in confidences.items()]
         lost = [
-            Lost(node, self.difference.of_old[node].kind)
-            for node in dict.fromkeys([*deepest, *decided])
-            if self.difference.target(node) is None
+            Lost(node, self.difference.of_old[node].kind) for node in carried if self.difference.target(node) is None
         ]
         return moved, lost
 

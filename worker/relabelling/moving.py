@@ -6,7 +6,7 @@ on the relabelling's row, so that two processes share the work instead of doubli
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,11 @@ from taxonomy.diff import Difference, diff
 from taxonomy.mapping import NodeMapping
 from worker.database import Database
 from worker.errors import InvalidMoveError, LookupFailedError
-from worker.orm import LabelRow, RelabellingRow, ReleaseRow, ReviewRow
+from worker.jobs import Status
+from worker.orm import JobRow, LabelRow, RelabellingRow, ReleaseRow, ReviewRow
 from worker.relabelling.batches import carried, next_assets
 from worker.relabelling.carrying import Carrying
-from worker.releases import activate_release, stored_taxonomy
+from worker.releases import activate_release, active_release, stored_taxonomy
 
 RUNNING, APPLIED, ROLLING_BACK, ROLLED_BACK = "running", "applied", "rolling_back", "rolled_back"
 BATCH_ASSETS = 1000
@@ -73,7 +74,7 @@ def apply_relabelling(
 
 
 def rollback_relabelling(database: Database, from_id: int, to_id: int, *, batch: int = BATCH_ASSETS) -> Outcome:
-    """Take back all that the relabelling between two releases wrote, and activate the old release again.
+    """Take back all that the relabelling between two releases wrote, and activate what was active before it.
 
     Raises LookupFailedError when there is none to take back, InvalidMoveError when a later one builds on it.
     """
@@ -136,18 +137,39 @@ def _step(database: Database, number: int, carrying: Carrying, batch: int) -> bo
             return False
         assets = next_assets(session, row.from_release_id, row.cursor_asset_id, batch)
         if not assets:
-            row.status, row.finished_at = APPLIED, database.now(session)
-            activate_release(session, session.get_one(ReleaseRow, row.to_release_id))
+            _finish(database, session, row, carrying)
             return False
-        labels, reviews = carried(session, row, assets, carrying)
-        dialect = sqlite if database.is_sqlite else postgresql
-        for table, rows in ((LabelRow, labels), (ReviewRow, reviews)):
-            for start in range(0, len(rows), _CHUNK):
-                session.execute(dialect.insert(table).on_conflict_do_nothing(), rows[start : start + _CHUNK])
+        _write(database, session, row, assets, carrying)
         row.cursor_asset_id = assets[-1]
         row.asset_count += len(assets)
-        row.label_count += len(labels)
         return True
+
+
+def _finish(database: Database, session: Session, row: RelabellingRow, carrying: Carrying) -> None:
+    """Carry anew what workers have labelled on the old release since the work began, and activate the new one."""
+    late = select(JobRow.asset_id).where(JobRow.finished_at >= row.created_at, JobRow.status == Status.SUCCEEDED)
+    for asset_id in session.scalars(late.distinct().order_by(JobRow.asset_id)).all():
+        written = (LabelRow.relabelling_id == row.id, LabelRow.asset_id == asset_id)
+        row.label_count -= session.scalar(select(func.count()).select_from(LabelRow).where(*written)) or 0
+        session.execute(delete(LabelRow).where(*written))
+        session.execute(delete(ReviewRow).where(ReviewRow.relabelling_id == row.id, ReviewRow.asset_id == asset_id))
+        _write(database, session, row, [asset_id], carrying)
+    new = session.get_one(ReleaseRow, row.to_release_id)
+    previous = active_release(session, new.name)
+    row.previous_release_id = previous.id if previous is not None else None
+    row.status, row.finished_at = APPLIED, database.now(session)
+    activate_release(session, new)
+
+
+def _write(
+    database: Database, session: Session, row: RelabellingRow, assets: Sequence[int], carrying: Carrying
+) -> None:
+    labels, reviews = carried(session, row, assets, carrying)
+    dialect = sqlite if database.is_sqlite else postgresql
+    for table, rows in ((LabelRow, labels), (ReviewRow, reviews)):
+        for start in range(0, len(rows), _CHUNK):
+            session.execute(dialect.insert(table).on_conflict_do_nothing(), rows[start : start + _CHUNK])
+    row.label_count += len(labels)
 
 
 def _unstep(database: Database, number: int, batch: int) -> bool:
@@ -164,7 +186,7 @@ def _unstep(database: Database, number: int, batch: int) -> bool:
         session.execute(delete(ReviewRow).where(ReviewRow.relabelling_id == number))
         row.status, row.finished_at = ROLLED_BACK, database.now(session)
         if session.get_one(ReleaseRow, row.to_release_id).active:
-            activate_release(session, session.get_one(ReleaseRow, row.from_release_id))
+            activate_release(session, session.get_one(ReleaseRow, row.previous_release_id or row.from_release_id))
         return False
 
 
