@@ -1,7 +1,9 @@
 """The commands of releases, as users meet them: import, compare, move labels, and bundles of another release."""
 
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,22 +14,32 @@ from classifier.bundle import Bundle
 from taxonomy import Node, Taxonomy, canonical_json
 
 
-@pytest.fixture
-def shop(cladist: Cladist, make_bundle: Callable[..., Bundle], tiny_taxonomy: Taxonomy) -> Cladist:
+@pytest.fixture(scope="module")
+def labelled_shop(
+    tmp_path_factory: pytest.TempPathFactory, make_bundle: Callable[..., Bundle], tiny_taxonomy: Taxonomy
+) -> Path:
     """A bundle is active, six images are labelled; new.json is the next release: renamed, and without the ring."""
-    make_bundle(cladist.folder / "b")
+    folder = tmp_path_factory.mktemp("shop")
+    cladist = Cladist(folder)
+    make_bundle(folder / "b")
     renamed = [Node(n.id, f"new {n.name}", n.parents, assignable=n.assignable) for n in tiny_taxonomy if n.id != "ring"]
-    (cladist.folder / "new.json").write_text(canonical_json(Taxonomy(renamed)))
-    (cladist.folder / "old.json").write_text(canonical_json(tiny_taxonomy))
+    (folder / "new.json").write_text(canonical_json(Taxonomy(renamed)))
+    (folder / "old.json").write_text(canonical_json(tiny_taxonomy))
     random = np.random.default_rng(0)
     for number in range(6):
         pixels = random.integers(0, 255, (40, 40, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(cladist.folder / f"{number}.png")
+        Image.fromarray(pixels).save(folder / f"{number}.png")
     cladist.ok("db", "upgrade")
     cladist.ok("bundle", "add", "b", "--taxonomy-name", "shop")
     cladist.ok("submit", *(f"{number}.png" for number in range(6)))
     cladist.ok("worker", "--drain")
-    return cladist
+    return folder
+
+
+@pytest.fixture
+def shop(labelled_shop: Path, tmp_path: Path) -> Cladist:
+    """A copy of the labelled shop, database and all, for one test."""
+    return Cladist(Path(shutil.copytree(labelled_shop, tmp_path / "shop")))
 
 
 def answer(cladist: Cladist, *words: str) -> dict:
