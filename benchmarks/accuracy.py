@@ -1,6 +1,6 @@
 """Accuracy on photographs: the path softmax beside a flat leaf softmax and independent level heads, trained alike.
 
-usage: python benchmarks/accuracy.py --labels LABELS.CSV [--method path] [--seeds 1] [--out FILE.json]
+usage: python benchmarks/accuracy.py --labels LABELS.CSV [--method M] [--seeds N] [--option NAME=VALUE ...] [--out FILE]
 """
 
 import argparse
@@ -59,7 +59,8 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--method", choices=[*METHODS, "all"], default="all")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=TrainingConfig().epochs)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of the training recipe")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -67,9 +68,10 @@ def main() -> None:
     taxonomy = read_taxonomy(options.labels)
     manifest, hierarchy = read_manifest(options.labels, taxonomy), Hierarchy.compile(taxonomy)
     results = []
-    for seed in range(options.seeds):
+    recipe = dict(option.split("=", 1) for option in options.option)
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
         for name in METHODS if options.method == "all" else [options.method]:
-            config = TrainingConfig(seed=seed, epochs=options.epochs)
+            config = TrainingConfig().changed({**recipe, "seed": seed})
             results.append(measure(name, manifest, hierarchy, config))
             if options.out:
                 options.out.write_text(json.dumps(results, indent=1), encoding="utf-8")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from classifier.coherence import NodeProbs, SparsePair
+from classifier.errors import TrainingError
 from classifier.heads import LevelHeads
 from classifier.method import Method
 from taxonomy import Hierarchy
@@ -28,13 +29,14 @@ class FlatSoftmax(nn.Module):
         self.register_buffer("terminal_columns", torch.arange(len(terminals)))
         self.register_buffer("terminals", terminals)
 
-    def log_probs(self, logits: Tensor) -> Tensor:
+    def log_probs(self, logits: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B, T) -> (B, T)."""
-        return torch.log_softmax(logits if logits.dtype == torch.float64 else logits.float(), dim=1)
+        wide = logits if logits.dtype == torch.float64 else logits.float()
+        return torch.log_softmax(wide if offsets is None else wide + offsets, dim=1)
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B,) cross-entropy."""
-        return -(targets * self.log_probs(logits)).sum(dim=1)
+        return -(targets * self.log_probs(logits, offsets)).sum(dim=1)
 
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
         """Leaf probabilities summed up; the best terminal is the best leaf."""
@@ -65,14 +67,16 @@ class IndependentLevels(nn.Module):
         self.register_buffer("label_columns", torch.arange(len(hierarchy)))
         self.register_buffer("terminal_columns", torch.from_numpy(hierarchy.terminals))
 
-    def log_probs(self, logits: Tensor) -> Tensor:
-        """(B, N) -> (B, N), each level by itself."""
+    def log_probs(self, logits: Tensor, offsets: Tensor | None = None) -> Tensor:
+        """(B, N) -> (B, N), each level by itself. Raises TrainingError on offsets: levels have no terminals."""
+        if offsets is not None:
+            raise TrainingError("independent levels take no offsets of terminals")
         wide = logits if logits.dtype == torch.float64 else logits.float()
         return torch.cat([torch.log_softmax(wide[:, level], dim=1) for level in self._slices], dim=1)
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B,) the sum of the levels' cross-entropies; a level that the label does not reach has none."""
-        return -((targets @ cast("Tensor", self.ancestry)) * self.log_probs(logits)).sum(dim=1)
+        return -((targets @ cast("Tensor", self.ancestry)) * self.log_probs(logits, offsets)).sum(dim=1)
 
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
         """Per-level probabilities; the best terminal is where the answer ends."""

@@ -2,6 +2,8 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -119,12 +121,13 @@ def write_bundle(
         raise BundleError(f"{folder}: exists already")
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, partial / WEIGHTS)
-    (partial / TAXONOMY).write_text(canonical_json(taxonomy), encoding="utf-8")
-    (partial / INFO).write_text(info.model_dump_json(indent=2), encoding="utf-8")
-    (partial / CALIBRATION).write_text(calibration.model_dump_json(indent=2), encoding="utf-8")
-    partial.rename(folder)
+    with _or_nothing(partial):
+        partial.mkdir(parents=True)
+        save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, partial / WEIGHTS)
+        (partial / TAXONOMY).write_text(canonical_json(taxonomy), encoding="utf-8")
+        (partial / INFO).write_text(info.model_dump_json(indent=2), encoding="utf-8")
+        (partial / CALIBRATION).write_text(calibration.model_dump_json(indent=2), encoding="utf-8")
+        partial.rename(folder)
     return read_bundle(folder)
 
 
@@ -186,5 +189,19 @@ def _version(folder: Path) -> str:
 
 def _replace_text(path: Path, text: str) -> None:
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with _or_nothing(partial):
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+
+
+@contextmanager
+def _or_nothing(partial: Path) -> Iterator[None]:
+    """Where writing fails (a full disk, say), take away what was written so far and raise BundleError."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+        raise BundleError(f"{partial.with_suffix('')}: cannot be written: {first_line(error)}") from None

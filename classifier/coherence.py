@@ -56,23 +56,29 @@ class PathSoftmax(nn.Module):
         """(B, C) logits -> (B, T) theta, unnormalised, float32 or float64."""
         return cast("Tensor", self._paths(logits if logits.dtype == torch.float64 else logits.float()))
 
-    def log_probs(self, logits: Tensor) -> Tensor:
+    def log_probs(self, logits: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B, C) logits -> (B, C) log-probabilities of what each column stands for; differentiable.
 
-        Exact for terminals; an inner node below 1e-30 reads as 1e-30.
+        offsets (T,) or (B, T) are added to the terminals' logits. Exact for terminals; an inner node below 1e-30 reads
+        as 1e-30.
         """
-        exact = torch.log_softmax(self.terminal_logits(logits), dim=1)  # (B, T)
+        theta = self.terminal_logits(logits)
+        exact = torch.log_softmax(theta if offsets is None else theta + offsets, dim=1)  # (B, T)
         summed = self._below(exact.exp()).clamp_min(_TINY).log()  # (B, N)
         return torch.cat([summed, exact], dim=1)[:, self._columns]
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B,) cross-entropy -sum of targets * log p; `targets` (B, C) are weights of columns that sum to 1."""
-        log_probs = self.log_probs(logits)
+        log_probs = self.log_probs(logits, offsets)
         return -(targets * log_probs).sum(dim=1)
+
+    def terminal_probs(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
+        """(B, C) logits -> (B, T) float64 probabilities of the terminals."""
+        return torch.softmax(self.terminal_logits(logits.double()) / temperature, dim=1)
 
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
         """Probabilities of all nodes from (B, C) logits, exactly coherent: no node exceeds a parent of it."""
-        terminal = torch.softmax(self.terminal_logits(logits.double()) / temperature, dim=1)
+        terminal = self.terminal_probs(logits, temperature)
         nodes = cast("Tensor", self._sweep(self._below(terminal))).clamp(0.0, 1.0)
         return NodeProbs(nodes, self._terminals[terminal.argmax(dim=1)])
 
@@ -152,7 +158,7 @@ class MaxSweep(nn.Module):
 
     def forward(self, probs: Tensor) -> Tensor:
         """(B, N) -> (B, N) lifted, without a gradient; where that is needed, gather from the `sources`."""
-        return self._lifted(probs.detach()).T
+        return self._lifted(probs.detach()).T.contiguous()
 
     @torch.no_grad()
     def sources(self, probs: Tensor) -> Tensor:
@@ -164,7 +170,7 @@ class MaxSweep(nn.Module):
         parents, children = self._edges.T
         tied = torch.where(lifted[children] == lifted[parents], children[:, None], -1)  # (E, B)
         nodes = torch.arange(len(lifted), device=lifted.device)[:, None].expand_as(lifted)
-        source = nodes.scatter_reduce(0, parents[:, None].expand_as(tied), tied, "amax")  # a child stands after itself
+        source = nodes.scatter_reduce(0, parents[:, None].expand_as(tied), tied, "amax")  # children stand after parents
         for _ in range(self._jumps):
             source = source.gather(0, source)
         return source.T

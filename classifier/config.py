@@ -1,6 +1,10 @@
 """How a model is trained: one typed object, saved with the bundle."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from classifier.errors import TrainingError
 
 
 class TrainingConfig(BaseModel):
@@ -8,24 +12,73 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    # the network
     backbone: str = "resnet10t"
-    epochs: int = Field(default=30, ge=1)
+    warm_start: str = ""  # the model whose weights the training began with
+    trainable: str = Field(default="all", pattern=r"^(all|head|last:[1-9]\d?)$")  # of the backbone's blocks: the last N
+
+    # images
     image_size_px: int = Field(default=112, ge=32, le=1024)
     start_size_px: int = Field(default=64, ge=32, le=1024)  # images grow from this to image_size_px while training
     test_scale: float = Field(default=1.15, ge=1, le=2)  # evaluation sees larger images: Touvron et al. 2019, "FixRes"
-    batch_size: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
-    weight_decay: float = Field(default=0.05, ge=0)
-    warmup_fraction: float = Field(default=0.15, ge=0, lt=1)
-    label_smoothing: float = Field(default=0.1, ge=0, lt=1)  # weight spread evenly over the terminals
-    cutmix_probability: float = Field(default=0.5, ge=0, le=1)
-    plain_tail_fraction: float = Field(default=0.1, ge=0, le=1)  # last share of epochs without CutMix
     crop_min_area: float = Field(default=0.35, gt=0, le=1)
     color_jitter: float = Field(default=0.3, ge=0, le=1)
+    augmentation: Literal["none", "trivial", "rand"] = (
+        "none"  # Mueller 2021, "TrivialAugment"; Cubuk 2019, "RandAugment"
+    )
+    erasing_probability: float = Field(default=0.0, ge=0, le=1)  # Zhong et al. 2017, "Random erasing"
+    cutmix_probability: float = Field(default=0.5, ge=0, le=1)  # of a batch; Yun et al. 2019, "CutMix"
+    mixup_probability: float = Field(default=0.0, ge=0, le=1)  # of a batch; Zhang et al. 2017, "mixup"
+    mixup_alpha: float = Field(default=0.2, gt=0)  # both shares come from Beta(alpha, alpha)
+    plain_tail_fraction: float = Field(default=0.1, ge=0, le=1)  # last share of epochs without mixing
+
+    # what is learned
+    loss: Literal["softmax", "margin"] = "softmax"  # margin: better where answers must be 90-95 % correct
+    margin: float = Field(default=1.0, ge=0)  # for each edge between a terminal and the true one
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)  # weight spread evenly over the terminals
+    ancestor_share: float = Field(default=0.0, ge=0, lt=1)  # weight of a label that its ancestors get, in equal parts
+    class_weights: Literal["none", "effective"] = "none"  # Cui et al. 2019, "effective number of samples"
+    effective_beta: float = Field(default=0.99, ge=0, lt=1)
+    resampling: Literal["none", "sqrt"] = "none"  # draw rare nodes more often, by one over the root of their count
+    logit_adjustment: float = Field(default=0.0, ge=0, le=2)  # Menon et al. 2021: the tau of tau * log prior
+
+    # optimisation
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    accumulate_batches: int = Field(default=1, ge=1)  # batches to one step
+    learning_rate: float = Field(default=3e-3, gt=0)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)  # of the learning rate, from each block to the one before it
+    weight_decay: float = Field(default=0.05, ge=0)
+    warmup_fraction: float = Field(default=0.15, ge=0, lt=1)  # then a cosine
+    clip_norm: float = Field(default=0.0, ge=0)  # of the gradient; 0: not clipped
     ema_decay: float = Field(default=0.998, ge=0, lt=1)  # 0 turns the average of the weights off
-    precision: str = "auto"  # bf16 where the processor has it, else 32
-    seed: int = 0
+    patience_epochs: int = Field(default=0, ge=0)  # stop after so many epochs without a better val loss; 0: never
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"  # bf16 where the processor has it
+    devices: int = Field(default=1, ge=1)  # processes that share a batch's gradient, each with a batch of its own
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+    # calibration
     target_accuracy: float = Field(default=0.95, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _mixing_happens_once(self) -> Self:
+        if self.cutmix_probability + self.mixup_probability > 1:
+            raise ValueError("cutmix_probability and mixup_probability add up to more than 1")
+        return self
+
+    @classmethod
+    def fast(cls) -> Self:
+        """A recipe of minutes, for a laptop: fewer epochs of smaller images."""
+        return cls(epochs=12, image_size_px=96)
+
+    def changed(self, options: dict[str, Any]) -> Self:
+        """This recipe with other values. Raises TrainingError, naming the option, on an unknown one or a bad value."""
+        try:
+            return type(self).model_validate({**self.model_dump(), **options})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or "options"
+            raise TrainingError(f"training option {name}: {first['msg']}") from None
 
     @property
     def test_size_px(self) -> int:
@@ -38,3 +91,7 @@ class TrainingConfig(BaseModel):
         first = min(self.start_size_px, self.image_size_px)
         size = first + (self.image_size_px - first) * min(1.0, epoch / growing)
         return min(self.image_size_px, max(32, 16 * round(size / 16)))
+
+    def mixes_at(self, epoch: int) -> bool:
+        """Whether images are mixed in an epoch: not in the last ones."""
+        return epoch < self.epochs * (1 - self.plain_tail_fraction)

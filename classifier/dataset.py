@@ -1,6 +1,8 @@
 """Training and evaluation images: decoded once where they fit in memory, augmented by (seed, epoch, index) alone."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -15,6 +17,7 @@ from classifier.manifest import Sample
 from classifier.progress import Progress
 
 CACHE_BYTES = 2 * 2**30
+_GREY = (124, 116, 104)  # the mean colour of photographs, in place of what is erased
 _ROOM_TO_CROP = 1.3  # decoded images keep this much more than the training size
 
 Batch = tuple[Tensor, Tensor]  # ((B, 3, S, S) uint8, (B,) int64 positions in the samples)
@@ -42,6 +45,10 @@ class ImageStore:
             self._kept[index] = image
         return image
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which decodes anew."""
+        return {**self.__dict__, "_kept": {}, "_free_bytes": CACHE_BYTES}
+
     def fill(self, progress: Progress) -> None:
         """Decode every image once, so that a bad one stops training before it begins."""
         for index in range(len(self)):
@@ -55,14 +62,7 @@ class AugmentedImages(Dataset[Batch]):
     def __init__(self, images: ImageStore, config: TrainingConfig, epoch: int) -> None:
         self._images = images
         self._seed = epoch_seed(config, epoch)
-        jitter = config.color_jitter
-        self._augment = v2.Compose(
-            [
-                v2.RandomResizedCrop(config.size_at(epoch), scale=(config.crop_min_area, 1.0), antialias=True),
-                v2.RandomHorizontalFlip(),
-                v2.ColorJitter(jitter, jitter, jitter),
-            ]
-        )
+        self._augment = augmentation(config, epoch)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -96,12 +96,48 @@ def check_images(samples: Sequence[Sample], config: TrainingConfig) -> None:
         _open(sample, config.test_size_px)
 
 
-def epoch_loader(images: ImageStore, config: TrainingConfig, epoch: int) -> DataLoader[Batch]:
+def augmentation(config: TrainingConfig, epoch: int) -> v2.Transform:
+    """Crop, flip and colour as the recipe says: (3, H, W) uint8 -> (3, S, S) uint8 at the size of the epoch."""
+    jitter = config.color_jitter
+    steps = [
+        v2.RandomResizedCrop(config.size_at(epoch), scale=(config.crop_min_area, 1.0), antialias=True),
+        v2.RandomHorizontalFlip(),
+        v2.ColorJitter(jitter, jitter, jitter),
+    ]
+    if config.augmentation == "trivial":
+        steps.append(v2.TrivialAugmentWide())
+    elif config.augmentation == "rand":
+        steps.append(v2.RandAugment())
+    if config.erasing_probability:
+        steps.append(v2.RandomErasing(config.erasing_probability, value=_GREY))
+    return v2.Compose(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Which samples an epoch takes: all of them once, or as many by their weights (S,); `rank` of `ranks` processes."""
+
+    weights: Tensor | None = None
+    rank: int = 0
+    ranks: int = 1
+
+    def order(self, count: int, generator: torch.Generator) -> list[int]:
+        """The positions that this process takes, in order; every process takes equally many."""
+        if self.weights is None:
+            drawn = torch.randperm(count, generator=generator)
+        else:
+            drawn = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        whole = count - count % self.ranks
+        order: list[int] = drawn[:whole][self.rank :: self.ranks].tolist()
+        return order
+
+
+def epoch_loader(images: ImageStore, config: TrainingConfig, epoch: int, draw: Draw | None = None) -> DataLoader[Batch]:
     """The shuffled batches of one epoch; a last batch of a single image is left out, as batch norm needs two."""
     generator = torch.Generator().manual_seed(epoch_seed(config, epoch))
-    order = torch.randperm(len(images), generator=generator).tolist()
+    order = (draw or Draw()).order(len(images), generator)
     dataset = AugmentedImages(images, config, epoch)
-    lone = len(dataset) > config.batch_size and len(dataset) % config.batch_size == 1
+    lone = len(order) > config.batch_size and len(order) % config.batch_size == 1
     return DataLoader(dataset, config.batch_size, sampler=order, generator=generator, drop_last=lone)
 
 

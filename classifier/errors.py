@@ -13,12 +13,28 @@ class TableError(CladistError):
     """A feature table that cannot be used; the message names file and line."""
 
 
+class UnknownNodeError(ManifestError):
+    """A label at a node that the taxonomy does not have."""
+
+
+class MissingImageError(ManifestError):
+    """A row whose image cannot be found."""
+
+
+class DataCheckError(CladistError):
+    """Data that a check was asked to refuse, or a sample that it cannot use."""
+
+
 class TrainingError(CladistError):
     """Training that cannot start or go on."""
 
 
 class CalibrationError(CladistError):
     """Too little data for the calibration that was asked for."""
+
+
+class ReportError(CladistError):
+    """A report that cannot be written; the message names the file."""
 
 
 class BundleError(CladistError):

@@ -3,82 +3,38 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
+from numpy.typing import NDArray
 
-from classifier.backbone import Backbone, default_device, make_backbone
+from classifier.backbone import Backbone, make_backbone
 from classifier.bundle import Bundle, BundleInfo, library_versions, write_bundle, write_calibration, write_metrics
-from classifier.calibration import Calibration, fit_temperature
+from classifier.calibration import Calibration
 from classifier.config import TrainingConfig
-from classifier.dataset import Batch, ImageStore, PlainImages, check_images
+from classifier.dataset import ImageStore, PlainImages, check_images
 from classifier.errors import CalibrationError, TrainingError
-from classifier.evaluation import Climbs, collect_climbs, evaluate
+from classifier.evaluation import evaluate
+from classifier.fitting import CHECKPOINT_GLOB, fit
 from classifier.heads import HierarchicalNet
+from classifier.imbalance import draw_weights, log_priors, loss_weights
+from classifier.losses import HierarchicalLoss
 from classifier.manifest import Manifest, Sample, label_positions
 from classifier.method import PATH_SOFTMAX, Method, Output
+from classifier.model import Model, open_model
 from classifier.progress import Progress, silent
-from classifier.runtime import channel_stats, forward
-from classifier.training import CHECKPOINT_GLOB, TrainingModule, fit
+from classifier.runtime import channel_stats
+from classifier.training import TrainingData, TrainingModule
+from classifier.warmstart import warm_start
 from taxonomy import CladistError, Hierarchy, Taxonomy, release
+from taxonomy.diff import Difference
 
-_EVALUATION_BATCH = 64
+Start = tuple[Bundle, Difference]  # a bundle to begin with, and what changed from its release to that of the training
+
 _HELD_OUT_EVERY = 10  # without a val split, every tenth training sample calibrates
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A network with all that is needed to run it over labelled images."""
-
-    net: HierarchicalNet
-    output: Output
-    hierarchy: Hierarchy
-    stats: tuple[Tensor, Tensor]
-    size_px: int
-
-    def logits(
-        self, samples: Sequence[Sample], progress: Progress = silent, stage: str = "evaluate"
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield ((B, C) logits, (B,) true node positions) over the samples in order."""
-        truth = torch.tensor(label_positions(samples, self.hierarchy))
-        device = default_device()
-        net = self.net.to(device).eval()
-        self.output.to(device)
-        loader: DataLoader[Batch] = DataLoader(PlainImages(samples, self.size_px), _EVALUATION_BATCH)
-        for pixels, positions in loader:
-            yield forward(net, pixels.to(device), self.stats), truth[positions]
-            progress(stage, int(positions[-1]) + 1, len(samples), "")
-
-    def climbs(
-        self, samples: Sequence[Sample], temperature: float, progress: Progress = silent, stage: str = "evaluate"
-    ) -> Climbs:
-        """The climbs of all samples at a temperature."""
-        return collect_climbs(self._predictions(samples, temperature, progress, stage), self.hierarchy)
-
-    def temperature(self, samples: Sequence[Sample], progress: Progress = silent) -> float:
-        """The temperature fitted on these samples."""
-        batches = self.logits(samples, progress, "calibrate")
-        columns = self.output.label_columns
-        return fit_temperature(((logits, columns[truth.to(columns.device)]) for logits, truth in batches), self.output)
-
-    def _predictions(
-        self, samples: Sequence[Sample], temperature: float, progress: Progress, stage: str
-    ) -> Iterator[tuple[Any, Any, Any]]:
-        for logits, truth in self.logits(samples, progress, stage):
-            nodes, best = self.output.predict(logits, temperature)
-            yield nodes.cpu().numpy(), best.cpu().numpy(), truth.numpy()
-
-
-def open_model(bundle: Bundle) -> Model:
-    """The model of a bundle. Raises BundleError."""
-    output = PATH_SOFTMAX.make_output(bundle.hierarchy)
-    stats = channel_stats(bundle.info.mean, bundle.info.std)
-    return Model(bundle.load_net(), output, bundle.hierarchy, stats, bundle.info.image_size_px)
 
 
 def train_bundle(
@@ -88,6 +44,7 @@ def train_bundle(
     config: TrainingConfig,
     *,
     checkpoint: Path | None = None,
+    start: Start | None = None,
     resume: bool = False,
     progress: Progress = silent,
 ) -> Bundle:
@@ -105,11 +62,21 @@ def train_bundle(
     try:
         check_images(val, config)
         model, backbone = train_model(
-            train, hierarchy, config, work, checkpoint=checkpoint, resume=resume, progress=progress
+            train,
+            hierarchy,
+            config,
+            work,
+            val=val,
+            checkpoint=checkpoint,
+            start=start,
+            resume=resume,
+            progress=progress,
         )
-    except CladistError:
+    except (CladistError, OSError) as error:
         if not any(work.glob(CHECKPOINT_GLOB)):  # nothing to resume: the same command may be given again
             shutil.rmtree(work)
+        if isinstance(error, OSError):  # a full disk, say
+            raise TrainingError(f"{work}: cannot be written: {error.strerror or error}") from None
         raise
     info = BundleInfo(
         backbone=config.backbone,
@@ -134,25 +101,54 @@ def train_model(
     config: TrainingConfig,
     work: Path,
     *,
+    val: Sequence[Sample] = (),
     method: Method = PATH_SOFTMAX,
     checkpoint: Path | None = None,
+    start: Start | None = None,
     resume: bool = False,
     progress: Progress = silent,
 ) -> tuple[Model, Backbone]:
-    """Train a network by the recipe; `work` holds its checkpoints."""
+    """Train a network by the recipe; `work` holds its checkpoints, `val` is what early stopping watches."""
     torch.manual_seed(config.seed)
-    backbone = make_backbone(config.backbone, checkpoint, pretrained=False if resume else None)
+    backbone = make_backbone(config.backbone, checkpoint, pretrained=False if resume or start else None)
     net = HierarchicalNet(backbone.network, method.make_heads(backbone.feature_count, hierarchy))
+    if start is not None:
+        warm_start(net, hierarchy, *start)
     net = net.to(memory_format=torch.channels_last)
     output = method.make_output(hierarchy)
     stats = channel_stats(backbone.mean, backbone.std)
-    labels = output.label_columns[torch.tensor(label_positions(samples, hierarchy))]
-    weights = torch.tensor([sample.weight for sample in samples])
-    images = ImageStore(samples, config)
-    images.fill(progress)
-    module = TrainingModule(net, output, images, labels, weights, config, stats)
+    data = training_data(samples, val if config.patience_epochs else (), hierarchy, output, config)
+    priors = torch.from_numpy(log_priors(_positions(samples, hierarchy), hierarchy)).float()
+    loss = HierarchicalLoss(output, hierarchy, config, priors)
+    data.images.fill(progress)
+    module = TrainingModule(net, output, loss, data, config, stats)
     fit(module, config, work, progress, resume=resume)
     return Model(module.trained(), output, hierarchy, stats, config.test_size_px), backbone
+
+
+def training_data(
+    samples: Sequence[Sample],
+    val: Sequence[Sample],
+    hierarchy: Hierarchy,
+    output: Output,
+    config: TrainingConfig,
+) -> TrainingData:
+    """What a module trains on: the samples, weighed and drawn as the recipe says."""
+    positions = _positions(samples, hierarchy)
+    given = np.array([sample.weight for sample in samples])
+    drawn = draw_weights(positions, hierarchy, config)
+    return TrainingData(
+        ImageStore(samples, config),
+        output.label_columns[torch.from_numpy(positions)],
+        torch.from_numpy(given * loss_weights(positions, hierarchy, config)).float(),
+        None if drawn is None else torch.from_numpy(drawn),
+        PlainImages(val, config.test_size_px) if val else None,
+        output.label_columns[torch.from_numpy(_positions(val, hierarchy))] if val else None,
+    )
+
+
+def _positions(samples: Sequence[Sample], hierarchy: Hierarchy) -> NDArray[np.int64]:
+    return np.array(label_positions(samples, hierarchy), dtype=np.int64)
 
 
 def calibrate(
@@ -186,9 +182,11 @@ def recalibrate_bundle(
     return write_calibration(bundle, calibrate(open_model(bundle), samples, split, target_accuracy, progress))
 
 
-def evaluate_bundle(bundle: Bundle, samples: Sequence[Sample], progress: Progress = silent) -> dict[str, Any]:
-    """The metrics of a bundle on labelled samples."""
-    model = open_model(bundle)
+def evaluate_bundle(
+    bundle: Bundle, samples: Sequence[Sample], progress: Progress = silent, difference: Difference | None = None
+) -> dict[str, Any]:
+    """The metrics of a bundle on samples that are labelled in its release, or in the other one of a `difference`."""
+    model = open_model(bundle, difference)
     return evaluate(model.climbs(samples, bundle.calibration.temperature, progress), bundle.calibration)
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from classifier.errors import ManifestError
+from classifier.errors import ManifestError, MissingImageError, UnknownNodeError
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError
 from taxonomy.formats import read_text
 from taxonomy.formats.labels_csv import read_rows
-from taxonomy.formats.path_lines import split_path
+from taxonomy.formats.paths import split_path
 
 SPLITS = ("train", "val", "test")
 
@@ -66,6 +66,28 @@ def read_manifest(path: str | Path, taxonomy: Taxonomy, images: Path | None = No
         raise ManifestError(str(error)) from None
 
 
+def inspect_manifest(
+    path: str | Path, taxonomy: Taxonomy, images: Path | None = None
+) -> tuple[Manifest, tuple[ManifestError, ...]]:
+    """Read a labels.csv as `read_manifest` does, but go on after a bad row: the sound rows, and the errors of the rest.
+
+    Raises ManifestError when the file itself cannot be read.
+    """
+    path = Path(path)
+    root = (images or path.parent).resolve()
+    samples: list[Sample] = []
+    errors: list[ManifestError] = []
+    try:
+        for numbered in read_rows(read_text(path), str(path)):
+            try:
+                samples.extend(_samples(iter([numbered]), str(path), root, taxonomy))
+            except ManifestError as error:
+                errors.append(error)
+    except TaxonomyError as error:
+        raise ManifestError(str(error)) from None
+    return Manifest(str(path), tuple(samples)), tuple(errors)
+
+
 def label_positions(samples: Sequence[Sample], hierarchy: Hierarchy) -> list[int]:
     """The position of each sample's node in the hierarchy."""
     return [hierarchy.position(sample.node_id) for sample in samples]
@@ -94,12 +116,12 @@ def _node_id(node: str, path: str, where: str, taxonomy: Taxonomy) -> str:
     try:
         return taxonomy[node].id if node else taxonomy.find_path(split_path(path)).id
     except TaxonomyError as error:
-        raise ManifestError(f"{where}: {error}") from None
+        raise UnknownNodeError(f"{where}: {error}") from None
 
 
 def _image(name: str, where: str, root: Path) -> Path:
-    if not name or "\0" in name:
-        raise ManifestError(f"{where}: {'blank' if not name else 'impossible'} image name")
+    if not name:
+        raise ManifestError(f"{where}: blank image name")
     try:
         image = (root / name).resolve()
         is_file = image.is_file()
@@ -108,7 +130,7 @@ def _image(name: str, where: str, root: Path) -> Path:
     if not image.is_relative_to(root):
         raise ManifestError(f"{where}: {name!r} lies outside {root}")
     if not is_file:
-        raise ManifestError(f"{where}: no image {name!r} in {root}")
+        raise MissingImageError(f"{where}: no image {name!r} in {root}")
     return image
 
 

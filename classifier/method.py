@@ -22,10 +22,10 @@ class Output(Protocol):
     def to(self, device: torch.device) -> Any:
         """Move to a device, as a torch module does."""
 
-    def log_probs(self, logits: Tensor) -> Tensor:
-        """(B, C) log-probabilities of the columns."""
+    def log_probs(self, logits: Tensor, offsets: Tensor | None = None) -> Tensor:
+        """(B, C) log-probabilities of the columns; offsets (T,) or (B, T) are added to the terminals' logits."""
 
-    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B,) losses against soft targets (B, C)."""
 
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:

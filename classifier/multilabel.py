@@ -64,7 +64,7 @@ def micro_average_precision(targets: csr_array, probs: NDArray[np.floating]) -> 
 
     targets: (S, N) boolean CSR with at least one positive.
     """
-    order = np.argsort(-probs, axis=None, kind="stable")
+    order = np.argsort(-probs, axis=None)
     ranked = probs.reshape(-1)[order]
     positives = np.cumsum(targets.toarray().reshape(-1)[order])
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))

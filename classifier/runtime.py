@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from classifier.adaptation import AdaptedOutput
 from classifier.backbone import default_device
 from classifier.bundle import Bundle, read_bundle
 from classifier.coherence import NodeProbs
@@ -15,16 +16,26 @@ from classifier.errors import BundleError
 from classifier.heads import HierarchicalNet
 from classifier.images import decode, normalise, square_pixels
 from classifier.method import PATH_SOFTMAX
+from taxonomy.diff import Difference
 
 
 class Predictor:
-    """A loaded bundle on one device; `predict` is what workers and the command line call."""
+    """A loaded bundle on one device; `predict` is what workers and the command line call.
 
-    def __init__(self, bundle: Bundle, device: torch.device | None = None) -> None:
+    With a `difference` from the bundle's release to another its answers are given in that other release, whose
+    hierarchy is `hierarchy`; `unreachable` names the terminals of it that the bundle cannot answer.
+    """
+
+    def __init__(
+        self, bundle: Bundle, device: torch.device | None = None, difference: Difference | None = None
+    ) -> None:
         self.bundle = bundle
         self._device = device or default_device()
         self._net = bundle.load_net().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._output = PATH_SOFTMAX.make_output(bundle.hierarchy).to(self._device)
+        adapted = AdaptedOutput(bundle.hierarchy, difference) if difference is not None else None
+        self.hierarchy = adapted.hierarchy if adapted is not None else bundle.hierarchy
+        self.unreachable = adapted.unreachable if adapted is not None else ()
+        self._output = (adapted or PATH_SOFTMAX.make_output(bundle.hierarchy)).to(self._device)
         self._stats = channel_stats(bundle.info.mean, bundle.info.std)
 
     @classmethod
@@ -57,7 +68,7 @@ class Predictor:
                 asset,
                 row,
                 int(end),
-                self.bundle.hierarchy,
+                self.hierarchy,
                 model=self.bundle.model,
                 threshold=self.bundle.calibration.threshold,
             )

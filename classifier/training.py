@@ -1,77 +1,110 @@
-"""Train a network with Lightning: resumable at every epoch, and the same by seed whether it was interrupted or not."""
+"""One network in training: batches in, weighted losses out, a moving average of the weights beside it."""
 
-import logging
-import signal
-import warnings
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, cast
 
 import lightning
 import torch
-from lightning.fabric.utilities.warnings import PossibleUserWarning
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from timm.optim import param_groups_weight_decay
 from timm.utils import ModelEmaV3
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
-from torchvision.transforms import v2
 
 from classifier.config import TrainingConfig
-from classifier.dataset import Batch, ImageStore, epoch_loader, epoch_seed
+from classifier.dataset import Batch, Draw, ImageStore, PlainImages, epoch_loader, epoch_seed
 from classifier.errors import TrainingError
+from classifier.finetuning import freeze_blocks, parameter_groups, rest_frozen_norms
 from classifier.heads import HierarchicalNet
 from classifier.images import normalise
+from classifier.losses import HierarchicalLoss
 from classifier.method import Output
-from classifier.progress import Progress
+from classifier.mixing import Mixing
 
-CHECKPOINT_GLOB = "epoch=*.ckpt"
+VAL_LOSS = "val_loss"
+_VAL_BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """S training samples, and the images that training is watched on where it may stop early.
+
+    columns, weights: (S,) what each label stands for, and its weight in the loss. draw_weights: (S,) or None.
+    """
+
+    images: ImageStore
+    columns: Tensor
+    weights: Tensor
+    draw_weights: Tensor | None = None
+    val: PlainImages | None = None
+    val_columns: Tensor | None = None
 
 
 class TrainingModule(lightning.LightningModule):
-    """One network in training. labels: (S,) int64 columns; weights: (S,) float."""
+    """One network in training."""
 
-    _labels: Tensor
+    _columns: Tensor
     _weights: Tensor
+    _val_columns: Tensor
 
     def __init__(
         self,
         net: HierarchicalNet,
         output: Output,
-        images: ImageStore,
-        labels: Tensor,
-        weights: Tensor,
+        loss: HierarchicalLoss,
+        data: TrainingData,
         config: TrainingConfig,
         input_stats: tuple[Tensor, Tensor],
     ) -> None:
         super().__init__()
+        freeze_blocks(net.backbone, config.trainable)
         self.net = net
         self.ema = ModelEmaV3(net, decay=config.ema_decay, use_warmup=True) if config.ema_decay else None
+        if self.ema is not None:
+            self.ema.requires_grad_(requires_grad=False)
         self.output = output
-        self._images = images
+        self.loss = loss
+        self._mixing = Mixing(output.column_count, config)
+        self._data = data
         self._config = config
-        self._cutmix = v2.CutMix(num_classes=output.column_count)
-        self.register_buffer("_labels", labels, persistent=False)
-        self.register_buffer("_weights", weights, persistent=False)
         self._input_stats = input_stats
+        self.register_buffer("_columns", data.columns, persistent=False)
+        self.register_buffer("_weights", data.weights, persistent=False)
+        self.register_buffer("_val_columns", data.val_columns, persistent=False)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """The loader of the current epoch; the trainer asks anew for each."""
-        return epoch_loader(self._images, self._config, self.current_epoch)
+        draw = Draw(self._data.draw_weights, self.global_rank, self.trainer.world_size)
+        return epoch_loader(self._data.images, self._config, self.current_epoch, draw)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The images that early stopping watches. Raises TrainingError when there are none."""
+        if self._data.val is None:
+            raise TrainingError("early stopping needs held-out images")
+        return DataLoader(self._data.val, _VAL_BATCH)
 
     def on_train_epoch_start(self) -> None:
-        """Make every random choice of the epoch follow from (seed, epoch)."""
-        torch.manual_seed(epoch_seed(self._config, self.current_epoch) - 1)
+        """Make every random choice of the epoch follow from (seed, epoch, process)."""
+        torch.manual_seed(epoch_seed(self._config, self.current_epoch) - 1 - self.global_rank)
+        rest_frozen_norms(self.net.backbone)
 
     def training_step(self, batch: Batch, _batch_index: int) -> Tensor:
         """The weighted mean loss of one batch."""
         pixels, positions = batch
-        images, targets = self._mixed(normalise(pixels, *self._input_stats), self._labels[positions])
-        losses = self.output.loss(self.net(images), self._smoothed(targets))
+        mixes = self._config.mixes_at(self.current_epoch)
+        images, targets = self._mixing(normalise(pixels, *self._input_stats), self._columns[positions], mixes=mixes)
+        losses = self.loss(self.net(images), targets)
         if not torch.isfinite(losses).all():
             raise TrainingError(f"the loss is not finite in epoch {self.current_epoch}: lower the learning rate")
         weights = self._weights[positions]
-        return (losses * weights).sum() / weights.sum().clamp_min(1e-12)
+        mean: Tensor = (losses * weights).sum() / weights.sum().clamp_min(1e-12)
+        return mean
+
+    def validation_step(self, batch: Batch, _batch_index: int) -> None:
+        """Log the mean cross-entropy of held-out labels under the weights that would be kept now."""
+        pixels, positions = batch
+        log_probs = self.output.log_probs(self.trained()(normalise(pixels, *self._input_stats)))
+        losses = -log_probs.gather(1, self._val_columns[positions][:, None])
+        self.log(VAL_LOSS, losses.mean(), on_epoch=True, batch_size=len(pixels), sync_dist=True)
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Follow the weights with their moving average."""
@@ -79,93 +112,17 @@ class TrainingModule(lightning.LightningModule):
             self.ema.update(self.net, step=self.global_step)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW under one cycle of the learning rate (Smith and Topin 2018), a step a batch."""
-        groups = param_groups_weight_decay(self.net, self._config.weight_decay)
+        """AdamW under one cycle of the learning rate (Smith and Topin 2018): warm-up, then a cosine."""
+        groups = parameter_groups(self.net, self._config)
         optimizer = torch.optim.AdamW(groups, lr=self._config.learning_rate)
-        steps = len(self.train_dataloader()) * self._config.epochs
+        batches = len(self.train_dataloader())
+        steps = -(-batches // self._config.accumulate_batches) * self._config.epochs
+        rates = [group["lr"] for group in groups]
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self._config.learning_rate, total_steps=steps, pct_start=self._config.warmup_fraction
+            optimizer, rates, total_steps=steps, pct_start=self._config.warmup_fraction
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def trained(self) -> HierarchicalNet:
         """The network to keep: the moving average where there is one."""
         return self.net if self.ema is None else cast("HierarchicalNet", self.ema.module)
-
-    def _mixed(self, images: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        plain_from = self._config.epochs * (1 - self._config.plain_tail_fraction)
-        mix = torch.rand(()).item() < self._config.cutmix_probability and self.current_epoch < plain_from
-        if mix and len(images) > 1:
-            mixed: tuple[Tensor, Tensor] = self._cutmix(images, columns)
-            return mixed
-        return images, nn.functional.one_hot(columns, self.output.column_count).float()
-
-    def _smoothed(self, targets: Tensor) -> Tensor:
-        share = self._config.label_smoothing
-        if not share:
-            return targets
-        even = self.output.terminal_columns
-        smoothed = targets * (1 - share)
-        smoothed[:, even] += share / len(even)
-        return smoothed
-
-
-class _Report(Callback):
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._loss = 0.0
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, _module: lightning.LightningModule, outputs: Any, *_: Any
-    ) -> None:
-        loss = float(outputs["loss"])
-        self._loss = loss if trainer.global_step <= 1 else 0.98 * self._loss + 0.02 * loss
-        total = int(trainer.num_training_batches) * (trainer.max_epochs or 1)
-        note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, loss {self._loss:.2f}"
-        self._progress("train", trainer.global_step, total, note)
-
-
-def fit(module: TrainingModule, config: TrainingConfig, folder: Path, progress: Progress, *, resume: bool) -> None:
-    """Train to the end, leaving a checkpoint in `folder` after every epoch; with `resume` go on from the newest."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    keep_newest = ModelCheckpoint(folder, "{epoch:05d}", save_top_k=1, save_on_train_epoch_end=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PossibleUserWarning)  # advice on loader workers and logging intervals
-        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # it holds training.json
-        warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated", FutureWarning)  # Lightning 2.6 on torch 2.15
-        trainer = lightning.Trainer(
-            accelerator="auto",
-            devices=1,
-            max_epochs=config.epochs,
-            precision=_precision(config.precision),
-            callbacks=[keep_newest, _Report(progress)],
-            reload_dataloaders_every_n_epochs=1,
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        interrupt = signal.getsignal(signal.SIGINT)
-        try:
-            trainer.fit(module, ckpt_path=_newest_checkpoint(folder) if resume else None)
-        except SystemExit:  # Lightning's answer to Ctrl-C, after which it leaves the signal ignored
-            signal.signal(signal.SIGINT, interrupt)
-            raise KeyboardInterrupt from None
-
-
-def _newest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint: one cut off while it was written is passed over; None starts from the beginning."""
-    for path in sorted(folder.glob(CHECKPOINT_GLOB), reverse=True):
-        try:
-            torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except Exception:  # noqa: BLE001, S112 (a torn file raises almost anything; an older one may be whole)
-            continue
-        return path
-    return None
-
-
-def _precision(wanted: str) -> Any:
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    return "bf16-mixed" if torch.cpu.get_capabilities().get("avx512_bf16") else "32-true"

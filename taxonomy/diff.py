@@ -1,11 +1,15 @@
 """What changed between two releases of a taxonomy: every node sorted into one kind of change."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
-from taxonomy.graph import Taxonomy
+from taxonomy.graph import Node, Taxonomy
+from taxonomy.mapping import NO_MAPPING, NodeMapping
+from taxonomy.matching import Match, match_nodes
 
 
 class ChangeKind(StrEnum):
@@ -19,6 +23,14 @@ class ChangeKind(StrEnum):
     SPLIT = "split"
     REMOVED = "removed"
     ADDED = "added"
+
+
+_KINDS = {  # by (renamed, moved)
+    (False, False): ChangeKind.UNCHANGED,
+    (True, False): ChangeKind.RENAMED,
+    (False, True): ChangeKind.MOVED,
+    (True, True): ChangeKind.RENAMED_AND_MOVED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,32 @@ class Difference:
         for change in self.changes:
             found[change.kind] += 1
         return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """`{counts, nodes}` as plain JSON values: what `cladist taxonomy diff --json` prints."""
+        return {
+            "counts": {kind.value: count for kind, count in self.counts.items()},
+            "nodes": [self._node(change) for change in self.changes],
+        }
+
+    def _node(self, change: Change) -> dict[str, Any]:
+        return {
+            "change": change.kind.value,
+            "from": change.old,
+            "to": list(change.new),
+            "from_path": self.old_path(change),
+            "to_paths": self.new_paths(change),
+            "certainty": change.certainty,
+            "by": change.by,
+        }
+
+    def old_path(self, change: Change) -> list[str] | None:
+        """The names from a root to the old node; None for an added one."""
+        return None if change.old is None else [node.name for node in self.before.path(change.old)]
+
+    def new_paths(self, change: Change) -> list[list[str]]:
+        """The names from a root to each new node."""
+        return [[node.name for node in self.after.path(new)] for new in change.new]
 
     @cached_property
     def of_old(self) -> Mapping[str, Change]:
@@ -88,21 +126,39 @@ class Difference:
         return None
 
 
-def diff(before: Taxonomy, after: Taxonomy) -> Difference:
-    """Sort every node of both releases into one kind of change, by their ids."""
-    changes = [_by_id(node.id, before, after) for node in before]
-    changes += [Change(ChangeKind.ADDED, None, (node.id,)) for node in after if node.id not in before]
+def diff(before: Taxonomy, after: Taxonomy, mapping: NodeMapping = NO_MAPPING) -> Difference:
+    """Sort every node of both releases into one kind of change; `mapping` speaks before any other match.
+
+    merged: several old nodes became one, and this is not the one whose id it is. moved: the parents are not what the
+    old parents became; a child of a renamed or merged node has not moved, nor has a child of any part of a split one.
+    added: a new node that no old one became, and that was not there before.
+    """
+    matches = match_nodes(before, after, mapping)
+    became = {old: set(match.new) for old, match in matches.items()}
+    sources = Counter(match.new[0] for match in matches.values() if len(match.new) == 1)
+    changes = [_change(node, matches.get(node.id), sources, became, after) for node in before]
+    ids = {node.id for node in before}
+    reached = {new for match in matches.values() for new in match.new}
+    changes += [Change(ChangeKind.ADDED, None, (node.id,), 1.0, "") for node in after if node.id not in reached | ids]
     return Difference(before, after, tuple(changes))
 
 
-def _by_id(node_id: str, before: Taxonomy, after: Taxonomy) -> Change:
-    if node_id not in after:
-        return Change(ChangeKind.REMOVED, node_id, ())
-    old, new = before[node_id], after[node_id]
-    kinds = {
-        (False, False): ChangeKind.UNCHANGED,
-        (True, False): ChangeKind.RENAMED,
-        (False, True): ChangeKind.MOVED,
-        (True, True): ChangeKind.RENAMED_AND_MOVED,
-    }
-    return Change(kinds[old.name != new.name, old.parents != new.parents], node_id, (node_id,))
+def _change(
+    old: Node, match: Match | None, sources: Counter[str], became: Mapping[str, set[str]], after: Taxonomy
+) -> Change:
+    if match is None or not match.new:
+        return Change(ChangeKind.REMOVED, old.id, (), 1.0, match.by if match else "")
+    if len(match.new) > 1:
+        return Change(ChangeKind.SPLIT, old.id, match.new, match.certainty, match.by)
+    new = after[match.new[0]]
+    if sources[new.id] > 1 and old.id != new.id:
+        kind = ChangeKind.MERGED
+    else:
+        kind = _KINDS[old.name != new.name, _has_moved(old, new, became)]
+    return Change(kind, old.id, match.new, match.certainty, match.by)
+
+
+def _has_moved(old: Node, new: Node, became: Mapping[str, set[str]]) -> bool:
+    parts = [became.get(parent, set()) for parent in old.parents]
+    above = set(new.parents)
+    return not (all(part & above for part in parts) and above <= set().union(*parts))

@@ -12,6 +12,7 @@ import networkx as nx
 from taxonomy.errors import TaxonomyError
 
 PATH_SEPARATOR = " > "
+MAX_LEVELS = 1000  # deeper than any real taxonomy; a chain of many thousands would fill the memory with its ancestors
 _MAX_NAMED = 5  # nodes that one message names before it counts the rest
 
 
@@ -19,6 +20,7 @@ _MAX_NAMED = 5  # nodes that one message names before it counts the rest
 class Node:
     """One node and the ids of its parents; a root has none.
 
+    `part_of` holds the ids of the wholes that it is a part of: a kind of edge of its own, along which nothing spreads.
     `line` is where a file gave the node. It only serves messages: it is no part of equality or of the release.
     """
 
@@ -31,13 +33,18 @@ class Node:
     assignable: bool = False
     deprecated: bool = False
     replaced_by: str | None = None
+    part_of: tuple[str, ...] = ()
     line: int | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", tidy(self.id))
         object.__setattr__(self, "name", tidy(self.name))
         object.__setattr__(self, "parents", tuple(sorted({tidy(parent) for parent in self.parents})))
+        object.__setattr__(self, "part_of", tuple(sorted({tidy(whole) for whole in self.part_of})))
         object.__setattr__(self, "aliases", tuple(sorted({tidy(alias) for alias in self.aliases})))
+        object.__setattr__(self, "description", "\n".join(self.description.split("\r\n")).replace("\r", "\n").strip())
+        if self.replaced_by is not None:
+            object.__setattr__(self, "replaced_by", tidy(self.replaced_by))
         object.__setattr__(self, "names", MappingProxyType(dict(sorted(self.names.items()))))
 
 
@@ -45,7 +52,7 @@ class Taxonomy:
     """Nodes joined by is-a edges; ragged depth and several parents are normal.
 
     Raises TaxonomyError, naming the nodes (and the lines, where the nodes carry them), on: no node at all, a blank id
-    or name, a duplicate id, an unknown parent, a self edge, a cycle, two siblings of one name.
+    or name, a duplicate id, an unknown parent, a self edge, a cycle, two siblings of one name, more than 1,000 levels.
     """
 
     def __init__(self, nodes: Iterable[Node], source: str = "taxonomy") -> None:
@@ -54,6 +61,7 @@ class Taxonomy:
         self._refuse_bad_edges()
         self._graph = self._build_graph()
         self._refuse_cycles()
+        self._refuse_depth()
         self._refuse_twin_siblings()
 
     @property
@@ -168,6 +176,11 @@ class Taxonomy:
         ]
         if unknown:
             raise TaxonomyError(f"{self.source}: unknown parent: {_some(unknown)}")
+        lost = [
+            f"{whole!r} of {node.id!r}{_line(node)}" for node in self for whole in node.part_of if whole not in self
+        ]
+        if lost:
+            raise TaxonomyError(f"{self.source}: unknown whole: {_some(lost)}")
 
     def _build_graph(self) -> "nx.DiGraph[str]":
         graph: nx.DiGraph[str] = nx.DiGraph()
@@ -186,6 +199,14 @@ class Taxonomy:
         if len(shown) > 2 * _MAX_NAMED:
             shown = [*shown[:_MAX_NAMED], f"... {len(ring) - _MAX_NAMED} more", shown[-1]]
         raise TaxonomyError(f"{self.source}: cycle: {' -> '.join(shown)}")
+
+    def _refuse_depth(self) -> None:
+        deepest = max(self.levels, key=self.levels.__getitem__)
+        if self.levels[deepest] > MAX_LEVELS:
+            where = f"{deepest!r:.80}{_line(self[deepest])}"
+            raise TaxonomyError(
+                f"{self.source}: more than {MAX_LEVELS} levels deep: {where} is at {self.levels[deepest]}"
+            )
 
     def _refuse_twin_siblings(self) -> None:
         named: dict[tuple[str | None, str], list[Node]] = defaultdict(list)

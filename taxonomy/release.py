@@ -32,5 +32,6 @@ def _fields(node: Node) -> dict[str, Any]:
         "assignable": node.assignable,
         "deprecated": node.deprecated,
         "replaced_by": node.replaced_by,
+        "part_of": list(node.part_of),
     }
     return {key: value for key, value in fields.items() if value not in ([], {}, "", False, None)}

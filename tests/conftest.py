@@ -149,3 +149,12 @@ def photographs() -> Path:
     if not given or not (Path(given) / "labels.csv").is_file():
         _missing("CLADIST_TEST_PHOTOGRAPHS names no folder with a labels.csv")
     return Path(given)
+
+
+@pytest.fixture(scope="session")
+def taxonomies() -> Path:
+    """The folder of real taxonomy files."""
+    given = os.environ.get("CLADIST_TEST_TAXONOMIES")
+    if not given or not (Path(given) / "google_product.txt").is_file():
+        _missing("CLADIST_TEST_TAXONOMIES names no folder with google_product.txt")
+    return Path(given)

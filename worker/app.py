@@ -10,6 +10,7 @@ from worker.settings import Settings
 TASK = "cladist.run_jobs"
 MAX_IDS = 1024  # job ids in one message, at most
 _SOCKET_TIMEOUT_S = 10
+_EMBEDDED_POLL_S = 0.005  # the in-process broker is looked at after every message, and costs next to nothing
 
 
 def make_app(settings: Settings) -> Celery:
@@ -54,7 +55,7 @@ def checked_ids(value: Any) -> list[int]:
 
 def _transport_options(settings: Settings) -> dict[str, Any]:
     if settings.broker_is_embedded:
-        return {"polling_interval": settings.poll_s}
+        return {"polling_interval": min(settings.poll_s, _EMBEDDED_POLL_S)}
     if settings.broker_url.startswith("redis"):
         return {"socket_timeout": _SOCKET_TIMEOUT_S, "socket_connect_timeout": _SOCKET_TIMEOUT_S}
     return {}

@@ -4,7 +4,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from worker.errors import LookupFailedError
-from worker.orm import BundleRow, NodeRow
+from worker.orm import AliasRow, BundleRow, NodeRow, ReleaseRow
+
+_SOME = 3  # candidates that an ambiguous name is answered with
 
 
 def active_bundle(session: Session) -> BundleRow:
@@ -15,16 +17,24 @@ def active_bundle(session: Session) -> BundleRow:
     return row
 
 
+def serving_release(session: Session, bundle: BundleRow) -> ReleaseRow:
+    """The release that a bundle's answers are given in: the active one of the taxonomy that it was trained on."""
+    own = session.get_one(ReleaseRow, bundle.release_id)
+    return session.scalar(select(ReleaseRow).where(ReleaseRow.name == own.name, ReleaseRow.active)) or own
+
+
 def find_node(session: Session, release_id: int, wanted: str) -> NodeRow:
-    """The node of that id, path or (if only one has it) name. Raises LookupFailedError."""
+    """The node of that id or path, or the only one of that name or alias. Raises LookupFailedError."""
     row = session.get(NodeRow, (release_id, wanted))
     if row is not None:
         return row
-    for column in (NodeRow.path, NodeRow.name):
-        rows = session.scalars(select(NodeRow).where(NodeRow.release_id == release_id, column == wanted).limit(3)).all()
+    nodes = select(NodeRow).where(NodeRow.release_id == release_id)
+    aliased = select(AliasRow.node_id).where(AliasRow.release_id == release_id, AliasRow.alias == wanted)
+    for found in (NodeRow.path == wanted, NodeRow.name == wanted, NodeRow.node_id.in_(aliased)):
+        rows = session.scalars(nodes.where(found).order_by(NodeRow.node_id).limit(_SOME)).all()
         if len(rows) == 1:
             return rows[0]
         if rows:
-            paths = "; ".join(row.path for row in rows)
+            paths = "; ".join(f"{row.path} ({row.node_id})" for row in rows)
             raise LookupFailedError(f"several nodes are named {wanted!r}: {paths}: give the path or the id")
-    raise LookupFailedError(f"no node has the id, path or name {wanted!r}")
+    raise LookupFailedError(f"no node has the id, path, name or alias {wanted!r}")

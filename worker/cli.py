@@ -18,8 +18,9 @@ class _Lazy(NamedTuple):
 
 _COMMANDS = {
     "demo": _Lazy("worker.commands.demo:demo", "Do the whole job on this machine, from nothing."),
-    "taxonomy": _Lazy("worker.commands.taxonomy:taxonomy", "Check, show and convert taxonomy files."),
-    "train": _Lazy("worker.commands.model:train", "Train a bundle from a labels.csv."),
+    "taxonomy": _Lazy("worker.commands.taxonomy:taxonomy", "Check, convert and compare taxonomies; move labels."),
+    "data": _Lazy("worker.commands.data:data", "Check labelled images before training."),
+    "train": _Lazy("worker.commands.train:train", "Train a bundle from a labels.csv."),
     "evaluate": _Lazy("worker.commands.model:evaluate", "Measure a bundle on a labelled split."),
     "calibrate": _Lazy("worker.commands.model:calibrate", "Fit a bundle's decision depth to a target accuracy."),
     "predict": _Lazy("worker.commands.model:predict", "Classify images, here and now."),
@@ -27,6 +28,7 @@ _COMMANDS = {
     "bundle": _Lazy("worker.commands.bundle:bundle", "Make bundles known to the database."),
     "submit": _Lazy("worker.commands.jobs:submit", "Submit assets for classification."),
     "jobs": _Lazy("worker.commands.jobs:jobs", "List, show, wait for, cancel and retry jobs."),
+    "reclassify": _Lazy("worker.commands.reclassify:reclassify", "Submit assets again: stale, failed, unlabelled."),
     "labels": _Lazy("worker.commands.jobs:labels", "Find assets by node and confidence."),
     "worker": _Lazy("worker.commands.worker:worker", "Run jobs until told to stop."),
 }

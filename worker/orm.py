@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from worker.jobs import Status
 
 HUMAN = 0  # the bundle number of labels that people gave
+DEFAULT_TAXONOMY = "default"
 
 _BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows of INTEGER keys only
 
@@ -65,14 +66,19 @@ class Base(DeclarativeBase):
 
 
 class ReleaseRow(Base):
-    """One release of a taxonomy, whole."""
+    """One release of a taxonomy, whole; of all releases of one taxonomy name one is active."""
 
     __tablename__ = "releases"
+    __table_args__ = (
+        Index("uq_releases_active", "name", unique=True, sqlite_where=text("active"), postgresql_where=text("active")),
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     release: Mapped[str] = mapped_column(String(64), unique=True)
     taxonomy: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
+    name: Mapped[str] = mapped_column(Text, default=DEFAULT_TAXONOMY, server_default=DEFAULT_TAXONOMY)
+    active: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
 
 
 class NodeRow(Base):
@@ -86,6 +92,16 @@ class NodeRow(Base):
     name: Mapped[str] = mapped_column(Text)
     path: Mapped[str] = mapped_column(Text)
     level: Mapped[int] = mapped_column(Integer)
+
+
+class AliasRow(Base):
+    """Another name of a node: an alias, or its name in some language."""
+
+    __tablename__ = "aliases"
+
+    release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"), primary_key=True)
+    alias: Mapped[str] = mapped_column(Text, primary_key=True)
+    node_id: Mapped[str] = mapped_column(Text, primary_key=True)
 
 
 class BundleRow(Base):
@@ -179,12 +195,22 @@ class DecisionRow(Base):
 class LabelRow(Base):
     """A node of an asset with its confidence, ancestors included, so that "all under X" is one index range.
 
-    `bundle_id` is HUMAN for labels of people, which no model overwrites. No foreign keys: this is the table with
+    `bundle_id` is HUMAN for labels of people, which no model overwrites; `relabelling_id` says what moved a row here
+    from another release. No foreign keys: this is the table with
     hundreds of millions of rows, and it is only written together with rows that have them.
     """
 
     __tablename__ = "labels"
-    __table_args__ = (Index(None, "release_id", "node_id", "confidence", "asset_id"),)
+    __table_args__ = (
+        Index(None, "release_id", "node_id", "confidence", "asset_id"),
+        Index(
+            "ix_labels_relabelling",
+            "relabelling_id",
+            "asset_id",
+            sqlite_where=text("relabelling_id IS NOT NULL"),
+            postgresql_where=text("relabelling_id IS NOT NULL"),
+        ),
+    )
 
     asset_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     release_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -194,3 +220,32 @@ class LabelRow(Base):
     confidence: Mapped[float]
     on_path: Mapped[bool]
     source: Mapped[str] = mapped_column(String(8))
+    relabelling_id: Mapped[int | None] = mapped_column(Integer)
+
+
+class RelabellingRow(Base):
+    """The move of all stored labels from one release to another; `cursor_asset_id` is how far it has come."""
+
+    __tablename__ = "relabellings"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    from_release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"))
+    to_release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"))
+    mapping: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    cursor_asset_id: Mapped[int] = mapped_column(default=0)
+    asset_count: Mapped[int] = mapped_column(default=0)
+    label_count: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class ReviewRow(Base):
+    """An asset that a relabelling could not carry to where it was: it lost its node, by a split or a removal."""
+
+    __tablename__ = "reviews"
+
+    relabelling_id: Mapped[int] = mapped_column(Integer, ForeignKey("relabellings.id"), primary_key=True)
+    asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"), primary_key=True)
+    node_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    change: Mapped[str] = mapped_column(String(16))

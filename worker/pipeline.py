@@ -26,8 +26,8 @@ from worker.errors import DatabaseError, RetryableError
 from worker.fetch import fetch
 from worker.jobs import Code
 from worker.labels import store_predictions
-from worker.orm import BundleRow
 from worker.registry import Predictors
+from worker.releases import release_number
 from worker.settings import Settings
 
 log = logging.getLogger("cladist.pipeline")
@@ -67,11 +67,11 @@ class Pipeline:
         try:
             predictor = self._predictors.get(bundle_id)
         except BundleError as error:
-            self._store(bundle_id, [], [Failure(claim, Code(error.code), str(error)) for claim in claims], None)
+            self._store([], [Failure(claim, Code(error.code), str(error)) for claim in claims], None)
             return
         for start in range(0, len(claims), self._settings.batch_size):
             ready, failures = self._prepare(predictor, claims[start : start + self._settings.batch_size])
-            self._store(bundle_id, ready, failures, predictor)
+            self._store(ready, failures, predictor)
 
     def _prepare(
         self, predictor: Predictor, claims: Sequence[Claim]
@@ -88,7 +88,6 @@ class Pipeline:
 
     def _store(
         self,
-        bundle_id: int,
         ready: Sequence[tuple[Claim, Tensor]],
         failures: Sequence[Failure],
         predictor: Predictor | None,
@@ -103,8 +102,8 @@ class Pipeline:
             held = held_claims(session, [*claims, *(failure.claim for failure in failures)])
             held_ids = {claim.job_id for claim in held}
             done = [claim for claim in held if claim.job_id in by_job]
-            if done:
-                release_id = session.get_one(BundleRow, bundle_id).release_id
+            if done and predictor is not None:
+                release_id = release_number(session, predictor.hierarchy.release)
                 store_predictions(session, [(claim, by_job[claim.job_id]) for claim in done], release_id)
                 mark_succeeded(self._database, session, done)
             mark_failed(self._database, session, [f for f in failures if f.claim.job_id in held_ids])

@@ -1,25 +1,33 @@
 """The bundles that jobs may use, and the taxonomy releases that their labels speak of."""
 
+import json
 import threading
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from classifier.bundle import Bundle, read_bundle
 from classifier.errors import BundleError
 from classifier.runtime import Predictor
-from taxonomy import PATH_SEPARATOR, Hierarchy, Taxonomy, canonical_json
+from taxonomy.diff import Difference
+from taxonomy.mapping import NO_MAPPING, NodeMapping
+from worker.catalogue import serving_release
 from worker.database import Database
-from worker.orm import BundleRow, NodeRow, ReleaseRow
+from worker.orm import BundleRow, ReleaseRow
+from worker.relabelling.moving import difference_of, newest_relabelling
+from worker.releases import add_release
 
 
-def add_bundle(database: Database, folder: Path) -> Bundle:
-    """Make a bundle known and active: new jobs get it. Raises BundleError when it cannot be used."""
+def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = None) -> Bundle:
+    """Make a bundle known and active: new jobs get it. Its release becomes known, under this name if it was not.
+
+    Raises BundleError when it cannot be used, SubmissionError when its release is known by another name.
+    """
     bundle = read_bundle(folder.resolve())
     bundle.load_net()
     with database.write() as session:
-        release_id = _add_release(session, database, bundle)
+        release_id = add_release(database, session, bundle.taxonomy, taxonomy_name).id
         session.execute(update(BundleRow).where(BundleRow.active).values(active=False))
         known = session.scalar(select(BundleRow).where(BundleRow.model == bundle.model))
         if known is None:
@@ -31,52 +39,42 @@ def add_bundle(database: Database, folder: Path) -> Bundle:
 
 
 class Predictors:
-    """Loaded bundles of this process, by their number in the database; the newest only is kept in memory."""
+    """Loaded bundles of this process, by their number in the database; the newest only is kept in memory.
+
+    A bundle answers in the active release of its taxonomy, by way of what changed since the release it was trained on.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._loaded: tuple[int, Predictor] | None = None
+        self._loaded: tuple[tuple[int, int], Predictor] | None = None
 
     def get(self, bundle_id: int) -> Predictor:
         """The predictor of a bundle. Raises BundleError when its folder is gone or holds something else by now."""
         with self._lock:
-            if self._loaded is None or self._loaded[0] != bundle_id:
-                self._loaded = (bundle_id, Predictor(self._read(bundle_id)))
+            with self._database.read() as session:
+                row = session.get_one(BundleRow, bundle_id)
+                serving = serving_release(session, row)
+                key = bundle_id, serving.id
+                if self._loaded is None or self._loaded[0] != key:
+                    difference = _difference(session, row.release_id, serving.id)
+                    self._loaded = key, Predictor(_read(session, row), difference=difference)
             return self._loaded[1]
 
-    def _read(self, bundle_id: int) -> Bundle:
-        with self._database.read() as session:
-            row = session.get_one(BundleRow, bundle_id)
-            release = session.get_one(ReleaseRow, row.release_id).release
-        bundle = read_bundle(Path(row.folder))
-        bundle.require_release(release, f"the database for {row.model}")
-        if bundle.model != row.model:
-            raise BundleError(f"{row.folder}: holds {bundle.model} by now, not {row.model}: add the bundle again")
-        return bundle
+
+def _read(session: Session, row: BundleRow) -> Bundle:
+    own = session.get_one(ReleaseRow, row.release_id)
+    bundle = read_bundle(Path(row.folder))
+    bundle.require_release(own.release, f"the database for {row.model}")
+    if bundle.model != row.model:
+        raise BundleError(f"{row.folder}: holds {bundle.model} by now, not {row.model}: add the bundle again")
+    return bundle
 
 
-def _add_release(session: Session, database: Database, bundle: Bundle) -> int:
-    known = session.scalar(select(ReleaseRow.id).where(ReleaseRow.release == bundle.info.release))
-    if known is not None:
-        return known
-    row = ReleaseRow(
-        release=bundle.info.release, taxonomy=canonical_json(bundle.taxonomy), created_at=database.now(session)
-    )
-    session.add(row)
-    session.flush()
-    session.execute(insert(NodeRow), _node_rows(row.id, bundle.taxonomy, bundle.hierarchy))
-    return row.id
-
-
-def _node_rows(release_id: int, taxonomy: Taxonomy, hierarchy: Hierarchy) -> list[dict[str, object]]:
-    return [
-        {
-            "release_id": release_id,
-            "node_id": node.id,
-            "name": node.name,
-            "path": PATH_SEPARATOR.join(step.name for step in taxonomy.path(node.id)),
-            "level": int(hierarchy.levels[hierarchy.index[node.id]]),
-        }
-        for node in taxonomy
-    ]
+def _difference(session: Session, own_id: int, serving_id: int) -> Difference | None:
+    """What changed between two releases, with the mapping that their labels were moved by; None for the same one."""
+    if own_id == serving_id:
+        return None
+    moved = newest_relabelling(session, own_id, serving_id)
+    said = NodeMapping({old: tuple(new) for old, new in json.loads(moved.mapping).items()}) if moved else NO_MAPPING
+    return difference_of(session.get_one(ReleaseRow, own_id), session.get_one(ReleaseRow, serving_id), said)

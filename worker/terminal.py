@@ -18,10 +18,14 @@ _LONG_COLUMNS = (
     "message",
     "value",
     "alternatives",
+    "before",
+    "after",
     "truth",
     "best path and confidence",
     "decided",
     "why, for one of them",
+    "where",
+    "what",
 )  # these give way when the terminal is narrow
 
 _PIPED_WIDTH = 160  # columns of a table that no terminal shows
@@ -68,7 +72,7 @@ def print_metrics(metrics: dict[str, Any]) -> None:
 
 @contextmanager
 def progress_bars(*, hidden: bool = False) -> Iterator[ProgressListener]:
-    """A listener that shows a bar for each stage on standard error."""
+    """A listener that shows a bar for each stage on standard error; nothing at all until it is told something."""
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
@@ -76,15 +80,20 @@ def progress_bars(*, hidden: bool = False) -> Iterator[ProgressListener]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=hidden) as bars:
-        stages: dict[str, TaskID] = {}
+    bars = Progress(*columns, console=Console(stderr=True), disable=hidden)
+    stages: dict[str, TaskID] = {}
 
-        def listen(stage: str, done: int, total: int, note: str, /) -> None:
-            if stage not in stages:
-                stages[stage] = bars.add_task(stage, total=total, note=note)
-            bars.update(stages[stage], completed=done, total=total, note=note)
+    def listen(stage: str, done: int, total: int, note: str, /) -> None:
+        if stage not in stages:
+            bars.start()
+            stages[stage] = bars.add_task(stage, total=total, note=note)
+        bars.update(stages[stage], completed=done, total=total, note=note)
 
+    try:
         yield listen
+    finally:
+        if stages:
+            bars.stop()
 
 
 def _decision_line(decision: dict[str, Any]) -> str:

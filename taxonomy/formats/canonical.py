@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.protocol import Format
+from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy
 from taxonomy.release import FORMAT as CANONICAL
+from taxonomy.release import canonical_json
 
 _TYPES: Mapping[str, type] = {
     "id": str,
@@ -19,6 +20,7 @@ _TYPES: Mapping[str, type] = {
     "assignable": bool,
     "deprecated": bool,
     "replaced_by": str,
+    "part_of": list,
 }
 
 
@@ -56,8 +58,8 @@ def _node(entry: Any, number: int, source: str) -> Node:
         raise TaxonomyError(f"{source}: node {number} holds a lone surrogate, which is no Unicode text")
     if "id" not in entry or "name" not in entry:
         raise TaxonomyError(f"{source}: node {number} lacks an id or a name")
-    lists = {key: tuple(entry[key]) for key in ("parents", "aliases") if key in entry}
+    lists = {key: tuple(entry[key]) for key in ("parents", "aliases", "part_of") if key in entry}
     return Node(**{**entry, **lists})
 
 
-FORMAT = Format("canonical-json", detect, parse)
+FORMAT = TextFormat("canonical-json", detect, parse, canonical_json)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from io import StringIO
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.path_lines import split_path, taxonomy_of_paths
-from taxonomy.formats.protocol import Format
+from taxonomy.formats.paths import split_path, taxonomy_of_paths
+from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Taxonomy
 
 _HEADER_HINT = "expected a header with 'image' and 'path' or 'node' (and 'split', 'weight' if you like)"
@@ -39,11 +39,11 @@ def parse(text: str, source: str) -> Taxonomy:
     return taxonomy_of_paths(_paths(rows, source), source)
 
 
-def _paths(rows: Iterator[tuple[int, Mapping[str, str]]], source: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _paths(rows: Iterator[tuple[int, Mapping[str, str]]], source: str) -> Iterator[tuple[int, tuple[str, ...], str]]:
     for line, row in rows:
         if "path" not in row:
             raise TaxonomyError(f"{source}: labels by node id do not define a taxonomy: give one with --taxonomy")
-        yield line, split_path(row["path"])
+        yield line, split_path(row["path"]), ""
 
 
-FORMAT = Format("labels-csv", detect, parse)
+FORMAT = TextFormat("labels-csv", detect, parse)

@@ -1,69 +1,88 @@
-"""Lines of `A > B > C`, each with or without an id in front (`12 - A > B > C`)."""
+"""Lines of `A > B > C`, each with or without an id in front or behind.
+
+Separators: ` > `, and where no line has one `>`, ` / `, `/`, `|`, `::`, `»`, `→`, a backslash or a tab. Ids in front:
+`12 - A > B`, `12<tab>A > B`, `12,A > B`, `gid://... : A > B`; behind: `A > B<tab>12`, `A > B,12`, `A > B (12)`. Ids
+other than those before ` - ` hold a digit, so that no part of a name is taken for one. Lines with # are comments.
+"""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.protocol import Format
+from taxonomy.formats.paths import split_path, taxonomy_of_paths
+from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy, tidy
 
-_WITH_ID = re.compile(r"^(?P<id>\S+)\s+-\s+(?P<path>.+)$")
-_SEPARATOR = re.compile(r"(?<!\S)>(?!\S)")
+_ID = r"(?P<id>(?=\S*\d)[^\s,;\t]+)"
+_WITH_ID = (
+    re.compile(r"^(?P<id>\S+)\s+-\s+(?P<path>.+)$"),
+    re.compile(r"^(?P<id>(?=\S*[\d/])[^\s,;]+)\s+:\s+(?P<path>.+)$"),
+    re.compile(rf"^{_ID}\t\s*(?P<path>.+)$"),
+    re.compile(rf"^{_ID}\s*[,;]\s*(?P<path>.+)$"),
+    re.compile(rf"^(?P<path>.+?)\s*\t{_ID}$"),
+    re.compile(rf"^(?P<path>.+?)\s*[,;]\s*{_ID}$"),
+    re.compile(r"^(?P<path>.+?)\s+[(\[](?P<id>(?=\S*\d)[^\s,;()\[\]]+)[)\]]$"),
+)
+_SEPARATORS = (">", " / ", "/", " | ", "|", "::", "»", "→", "\\", "\t")
 _SAMPLE_LINES = 50
+_NOT_LINES = ("{", "[", "<", "@")
 
-
-def split_path(text: str) -> tuple[str, ...]:
-    """The names of a path written `A > B > C`, stripped; blank names are kept, for the caller to refuse."""
-    return tuple(tidy(name) for name in _SEPARATOR.split(text))
+Line = tuple[int, str]
+Split = Callable[[str], tuple[str, ...]]
 
 
 def detect(text: str) -> bool:
-    """Whether any of the first lines is a path with a separator, or all of them begin with an id."""
-    lines = [line for _, line in _content(text.splitlines()[:_SAMPLE_LINES])]
-    if not lines or lines[0].startswith(("{", "[", "<")):
+    """Whether one of the first lines is a path with ` > `, half have another separator, or all have an id."""
+    lines = list(_content(text.splitlines()[:_SAMPLE_LINES]))
+    if not lines or lines[0][1].startswith(_NOT_LINES):
         return False
-    return any(PATH_SEPARATOR in line for line in lines) or all(_WITH_ID.match(line) for line in lines)
+    if any(PATH_SEPARATOR in line for _, line in lines):
+        return True
+    pattern = _id_pattern(lines)
+    if pattern is not None and all(pattern.match(line) for _, line in lines):
+        return True
+    return any(2 * sum(separator in line for _, line in lines) >= len(lines) for separator in _SEPARATORS)
 
 
 def parse(text: str, source: str) -> Taxonomy:
     """Build the taxonomy. With ids every parent needs a line of its own; without, parents are implied by paths."""
     lines = list(_content(text.splitlines()))
-    if 2 * sum(_WITH_ID.match(line) is not None for _, line in lines) > len(lines):  # most have an id, so all must
-        return Taxonomy(_nodes_with_ids(lines, source), source)
-    return taxonomy_of_paths(((number, split_path(line)) for number, line in lines), source, unique=True)
+    pattern = _id_pattern(lines)
+    if pattern is None:
+        split = _splitter(line for _, line in lines)
+        return taxonomy_of_paths(((number, split(line), "") for number, line in lines), source, unique=True)
+    return Taxonomy(_nodes_with_ids(lines, pattern, source), source)
 
 
-def taxonomy_of_paths(paths: Iterable[tuple[int, tuple[str, ...]]], source: str, *, unique: bool = False) -> Taxonomy:
-    """A tree whose ids are the paths themselves. `paths` holds (line, names).
-
-    With `unique`, raises TaxonomyError when a path is given twice.
-    """
-    nodes: dict[str, Node] = {}
-    given: dict[str, int] = {}
-    for line, names in paths:
-        whole = PATH_SEPARATOR.join(names)
-        if not all(names):
-            raise TaxonomyError(f"{source}: line {line}: blank name in path {whole!r}")
-        if unique and whole in given:
-            raise TaxonomyError(f"{source}: line {line}: path {whole!r} was given on line {given[whole]} already")
-        given.setdefault(whole, line)
-        parent: tuple[str, ...] = ()
-        for end in range(1, len(names) + 1):
-            node_id = PATH_SEPARATOR.join(names[:end])
-            if node_id not in nodes:
-                nodes[node_id] = Node(node_id, names[end - 1], parent, line=line)
-            parent = (node_id,)
-    return Taxonomy(nodes.values(), source)
+def _id_pattern(lines: list[Line]) -> re.Pattern[str] | None:
+    """The form in which more than half of the lines give an id, so that all of them must."""
+    for pattern in _WITH_ID:
+        found = [match["id"] for _, line in lines if (match := pattern.match(line))]
+        if 2 * len(found) > len(lines):
+            return pattern
+    return None
 
 
-def _nodes_with_ids(lines: list[tuple[int, str]], source: str) -> Iterator[Node]:
+def _splitter(lines: Iterable[str]) -> Split:
+    """How the names of a path are told apart: by ` > ` where any line has it, else by what half of the lines have."""
+    lines = list(lines)
+    if any(len(split_path(line)) > 1 for line in lines):
+        return split_path
+    for separator in _SEPARATORS:
+        if 2 * sum(separator in line for line in lines) >= len(lines):
+            return lambda line: tuple(tidy(name) for name in line.split(separator))
+    return split_path
+
+
+def _nodes_with_ids(lines: list[Line], pattern: re.Pattern[str], source: str) -> Iterator[Node]:
+    matches = [(number, pattern.match(line), line) for number, line in lines]
+    split = _splitter(match["path"] for _, match, _ in matches if match)
     ids: dict[tuple[str, ...], str] = {}
     rows: list[tuple[int, str, tuple[str, ...]]] = []
-    for number, line in lines:
-        match = _WITH_ID.match(line)
+    for number, match, line in matches:
         if match is None:
             raise TaxonomyError(f"{source}: line {number}: no id in {line!r:.60}")
-        names = split_path(match["path"])
+        names = split(match["path"])
         if names in ids:
             raise TaxonomyError(f"{source}: line {number}: path {match['path']!r} has the id {ids[names]!r} already")
         ids[names] = match["id"]
@@ -77,11 +96,11 @@ def _nodes_with_ids(lines: list[tuple[int, str]], source: str) -> Iterator[Node]
         yield Node(node_id, names[-1], (ids[above],) if above else (), line=number)
 
 
-def _content(lines: list[str]) -> Iterator[tuple[int, str]]:
+def _content(lines: list[str]) -> Iterator[Line]:
     for number, raw in enumerate(lines, 1):
         line = raw.strip()
         if line and not line.startswith("#"):
             yield number, line
 
 
-FORMAT = Format("path-lines", detect, parse)
+FORMAT = TextFormat("path-lines", detect, parse)

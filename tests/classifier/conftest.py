@@ -1,7 +1,8 @@
 """Fixtures of the classifier's tests: painted images, a recipe that trains in a second, and a trained bundle."""
 
-import sys
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -16,10 +17,6 @@ from classifier.config import TrainingConfig
 from classifier.learning import train_bundle
 from classifier.manifest import Manifest, read_manifest
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy
-
-RANDOM_TAXONOMIES = str(Path(__file__).parents[1] / "taxonomy")
-if RANDOM_TAXONOMIES not in sys.path:
-    sys.path.append(RANDOM_TAXONOMIES)
 
 settings.register_profile("cladist", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cladist")  # no test may depend on how busy the machine is
@@ -135,3 +132,19 @@ def encoded() -> object:
         return stream.getvalue()
 
     return encode
+
+
+@contextmanager
+def _files_of_at_most(size_bytes: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def full_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """full_disk(bytes): within it no file can grow beyond so many bytes, and writing fails as on a full disk."""
+    return _files_of_at_most

@@ -66,7 +66,7 @@ def test_images_in_another_folder(read: Read, tmp_path: Path) -> None:
         ("1.jpg,b,,,inf", "line 3: weight 'inf' is not a number of at least 0"),
         (",b,,,", "line 3: blank image name"),
         ("  ,b,,,", "line 3: blank image name"),
-        ("1.jpg\0,b,,,", "line 3: impossible image name"),
+        ("1.jpg\0,b,,,", "line 3: a NUL byte in the text"),
         ("1.jpg,b,,", "line 3: the row does not have 5 fields"),
         ("1.jpg,b,,,,,", "line 3: the row does not have 5 fields"),
     ],

@@ -18,7 +18,7 @@ from classifier.tables import TableConfig, train_table
 from taxonomy import Hierarchy, Node, Taxonomy
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "hmc.py"
-QUICK = TableConfig(hidden_width=32, max_epochs=25, patience=25, batch_size=16, members=2, dropouts=(0.1, 0.9))
+QUICK = TableConfig(hidden_width=32, max_epochs=12, patience=12, batch_size=16, members=2, dropouts=(0.1, 0.9))
 CORNERS = {"ab": (1, 1), "a": (1, -1), "b": (-1, 1), "c": (-1, -1)}
 
 

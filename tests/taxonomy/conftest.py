@@ -1,6 +1,5 @@
 """Fixtures of the taxonomy's tests: taxonomy files written on the spot, and the refusal they meet."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +7,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from taxonomy import Taxonomy, TaxonomyError, read_taxonomy
-
-if str(Path(__file__).parent) not in sys.path:
-    sys.path.append(str(Path(__file__).parent))  # for random_taxonomies
 
 settings.register_profile("cladist", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cladist")  # no test may depend on how busy the machine is

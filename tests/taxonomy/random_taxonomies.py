@@ -1,6 +1,6 @@
 """Random taxonomies for hypothesis, and the naive definitions that the compiled arrays are held against.
 
-The conftest.py of this folder, and of tests/classifier, put this folder on the path, so that both can import it.
+pyproject.toml puts this folder on the path, so that the tests of every package can import it.
 """
 
 from itertools import product

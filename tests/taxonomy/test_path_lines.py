@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from taxonomy import Taxonomy
-from taxonomy.formats.path_lines import split_path
+from taxonomy.formats.paths import split_path
 
 Read = Callable[..., Taxonomy]
 Refusal = Callable[..., str]

@@ -141,6 +141,7 @@ def test_commands_need_an_upgraded_database(cladist: Cladist) -> None:
     [
         (["nonsense"], "No such command"),
         (["train"], "--labels"),
+        (["train", "--labels", "l", "--out", "b", "--option", "loss"], "--option takes NAME=VALUE"),
         (["submit"], "give URIs"),
         (["submit", "a", "b", "--key", "k"], "exactly one URI"),
         (["predict", "none", "a.png"], "none: no such bundle"),
@@ -234,3 +235,8 @@ def test_taxonomy_commands(cladist: Cladist, labels: Path) -> None:
     cladist.ok("taxonomy", "convert", "labels.csv", "--out", "t.json")
     (again,) = map(json.loads, cladist.ok("taxonomy", "check", "t.json", "--json"))
     assert again == counts
+    for form in ("csv", "skos-turtle"):
+        cladist.ok("taxonomy", "convert", "labels.csv", "--to", form, "--out", "t.out")
+        assert json.loads(cladist.ok("taxonomy", "check", "t.out", "--json")[0]) == counts
+    assert cladist.ok("taxonomy", "convert", "labels.csv", "--to", "graphviz")[0] == "digraph taxonomy {"
+    assert "can be read, not written" in cladist.refused("taxonomy", "convert", "labels.csv", "--to", "tiers")

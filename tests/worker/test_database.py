@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from worker.database import Database, open_database
 from worker.errors import DatabaseError
@@ -72,3 +72,25 @@ def test_the_database_clock_moves_forward(database: Database) -> None:
         first = database.now(session)
         assert database.now(session) > first
         assert first.utcoffset() is not None
+
+
+def test_the_release_of_the_active_bundle_becomes_active(settings: Settings) -> None:
+    """Upgrading from the first revision with data in the tables, and going back to it, keeps what is there."""
+    database = Database(settings.database_url)
+    database.upgrade("0001")
+    rows = "(1, 'r1', '{}', '2026-01-01'), (2, 'r2', '{}', '2026-01-01')"
+    bundle = "(1, 'm', '/m', 2, true, '2026-01-01')"
+    with database.write() as session:
+        session.execute(text(f"INSERT INTO releases (id, release, taxonomy, created_at) VALUES {rows}"))
+        session.execute(
+            text(f"INSERT INTO bundles (id, model, folder, release_id, active, created_at) VALUES {bundle}")
+        )
+    database.upgrade()
+    query = text("SELECT release, name, active FROM releases ORDER BY id")
+    with database.read() as session:
+        found = [(release, name, bool(active)) for release, name, active in session.execute(query)]
+    assert found == [("r1", "default", False), ("r2", "default", True)]
+    database.downgrade("0001")
+    with database.read() as session:
+        assert session.execute(text("SELECT release FROM releases ORDER BY id")).scalars().all() == ["r1", "r2"]
+    database.close()

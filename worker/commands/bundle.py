@@ -18,10 +18,11 @@ def bundle() -> None:
 
 @bundle.command()
 @click.argument("bundle", type=file_type)
+@click.option("--taxonomy-name", help="What its taxonomy is called, where its release is not known yet.")
 @json_option
-def add(*, bundle: Path, as_json: bool) -> None:
+def add(*, bundle: Path, taxonomy_name: str | None, as_json: bool) -> None:
     """Make BUNDLE known and active: jobs submitted from now on use it."""
-    added = add_bundle(open_database(read_settings().database_url), bundle)
+    added = add_bundle(open_database(read_settings().database_url), bundle, taxonomy_name)
     if as_json:
         print_json({"model": added.model, "release": added.info.release, "folder": str(added.folder)})
     else:

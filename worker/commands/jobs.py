@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from worker.board import cancel_job, jobs_of, list_jobs, retry_job, show_job, wait_for_jobs
-from worker.catalogue import active_bundle, find_node
+from worker.catalogue import active_bundle, find_node, serving_release
 from worker.commands.options import file_type, json_option
 from worker.database import Database, open_database
 from worker.errors import LookupFailedError, SubmissionError
@@ -126,7 +126,7 @@ def retry(*, ids: tuple[int, ...]) -> None:
 def labels(*, under: str, min_confidence: float, limit: int, after: tuple[float, int] | None, as_json: bool) -> None:
     """Find assets at or below a node, the most confident first."""
     with open_database(read_settings().database_url).read() as session:
-        release_id = active_bundle(session).release_id
+        release_id = serving_release(session, active_bundle(session)).id
         node = find_node(session, release_id, under)
         found = [
             asdict(row)

@@ -1,73 +1,64 @@
-"""`cladist train`, `evaluate`, `calibrate` and `predict`."""
+"""`cladist evaluate`, `calibrate` and `predict`."""
 
 from pathlib import Path
 
 import click
 import torch
 
-from classifier.bundle import read_bundle
+from classifier.bundle import Bundle, read_bundle
 from classifier.calibration import DEFAULT_TARGET_ACCURACY
-from classifier.config import TrainingConfig
 from classifier.decision import AssetPrediction
 from classifier.images import read_image_file
-from classifier.learning import evaluate_bundle, recalibrate_bundle, train_bundle
+from classifier.learning import evaluate_bundle, recalibrate_bundle
 from classifier.manifest import SPLITS, read_manifest
+from classifier.report import evaluate_with_report
 from classifier.runtime import Predictor
-from taxonomy import PATH_SEPARATOR, read_taxonomy
+from taxonomy import PATH_SEPARATOR, read_taxonomy, release
+from taxonomy.diff import Difference, diff
+from worker.commands.difference import mapping_option, merged_mapping
 from worker.commands.options import file_type, json_option, labels_option
 from worker.terminal import print_json, print_metrics, print_table, progress_bars
 
-_DEFAULTS = TrainingConfig()
+_SHOWN = 5  # nodes that a note names before it counts the rest
+_release_option = click.option(
+    "--taxonomy", "taxonomy_file", type=file_type, help="Answer in this release; by default in the bundle's own."
+)
 _split_option = click.option("--split", type=click.Choice(SPLITS), required=True)
-
-
-@click.command()
-@labels_option
-@click.option("--taxonomy", "taxonomy_file", type=file_type, help="By default the paths of the labels are it.")
-@click.option("--out", type=file_type, required=True, help="The bundle to make.")
-@click.option("--backbone", default=_DEFAULTS.backbone, show_default=True, help="A timm name.")
-@click.option("--checkpoint", type=file_type, help="Local weights to start the backbone from.")
-@click.option("--epochs", type=click.IntRange(min=1), default=_DEFAULTS.epochs, show_default=True)
-@click.option("--image-size", type=click.IntRange(32, 1024), default=_DEFAULTS.image_size_px, show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**31), default=_DEFAULTS.seed, show_default=True)
-@click.option("--resume", is_flag=True, help="Go on with a training that was interrupted.")
-@json_option
-def train(
-    *,
-    labels: Path,
-    taxonomy_file: Path | None,
-    out: Path,
-    backbone: str,
-    checkpoint: Path | None,
-    epochs: int,
-    image_size: int,
-    seed: int,
-    resume: bool,
-    as_json: bool,
-) -> None:
-    """Train a bundle, calibrate it and measure it on the val split."""
-    read = read_taxonomy(taxonomy_file or labels, None if taxonomy_file else "labels-csv")
-    config = TrainingConfig(backbone=backbone, epochs=epochs, image_size_px=image_size, seed=seed)
-    manifest = read_manifest(labels, read)
-    with progress_bars(hidden=as_json) as progress:
-        made = train_bundle(manifest, read, out, config, checkpoint=checkpoint, resume=resume, progress=progress)
-    if as_json:
-        print_json({"bundle": str(made.folder), "model": made.model, "release": made.info.release})
-    else:
-        click.echo((made.folder / "MODEL_CARD.md").read_text(encoding="utf-8"))
 
 
 @click.command()
 @click.argument("bundle", type=file_type)
 @labels_option
 @_split_option
+@_release_option
+@mapping_option
+@click.option("--report", type=file_type, help="A folder for report.html and its pictures.")
+@click.option("--against", type=file_type, help="Another bundle, to be drawn beside it in the report.")
 @json_option
-def evaluate(*, bundle: Path, labels: Path, split: str, as_json: bool) -> None:
+def evaluate(
+    *,
+    bundle: Path,
+    labels: Path,
+    split: str,
+    taxonomy_file: Path | None,
+    mappings: tuple[Path, ...],
+    report: Path | None,
+    against: Path | None,
+    as_json: bool,
+) -> None:
     """Measure BUNDLE on a split of labelled images."""
-    opened = read_bundle(bundle)
-    samples = read_manifest(labels, opened.taxonomy).split(split)
+    if report and taxonomy_file:
+        raise click.UsageError("a report speaks of the bundle's own release: leave --taxonomy or --report out")
+    if against and not report:
+        raise click.UsageError("--against is drawn in a report: give --report too")
+    opened, other = read_bundle(bundle), read_bundle(against) if against else None
+    difference = _difference(opened, taxonomy_file, mappings)
+    manifest = read_manifest(labels, difference.after if difference else opened.taxonomy)
     with progress_bars(hidden=as_json) as progress:
-        metrics = evaluate_bundle(opened, samples, progress)
+        if report:
+            metrics = evaluate_with_report(report, opened, manifest, split, other, progress)
+        else:
+            metrics = evaluate_bundle(opened, manifest.split(split), progress, difference)
     if as_json:
         print_json(metrics)
     else:
@@ -98,10 +89,16 @@ def calibrate(*, bundle: Path, labels: Path, split: str, target_accuracy: float,
 @click.command()
 @click.argument("bundle", type=file_type)
 @click.argument("images", type=file_type, nargs=-1, required=True)
+@_release_option
+@mapping_option
 @json_option
-def predict(*, bundle: Path, images: tuple[Path, ...], as_json: bool) -> None:
+def predict(
+    *, bundle: Path, images: tuple[Path, ...], taxonomy_file: Path | None, mappings: tuple[Path, ...], as_json: bool
+) -> None:
     """Classify IMAGES with BUNDLE."""
-    predictor = Predictor.load(bundle)
+    opened = read_bundle(bundle)
+    predictor = Predictor(opened, difference=_difference(opened, taxonomy_file, mappings))
+    _tell_unreachable(predictor.unreachable)
     for image in images:
         pixels = predictor.pixels(read_image_file(image), str(image))
         (prediction,) = predictor.predict([str(image)], torch.stack([pixels]))
@@ -109,6 +106,24 @@ def predict(*, bundle: Path, images: tuple[Path, ...], as_json: bool) -> None:
             print_json(prediction.as_dict())
         else:
             _print_prediction(prediction)
+
+
+def _difference(bundle: Bundle, taxonomy_file: Path | None, mappings: tuple[Path, ...]) -> Difference | None:
+    """What changed from the bundle's release to the one of the file; None where that is the same."""
+    if taxonomy_file is None:
+        if mappings:
+            raise click.UsageError("--mapping goes with --taxonomy")
+        return None
+    after = read_taxonomy(taxonomy_file)
+    if release(after) == bundle.info.release:
+        return None
+    return diff(bundle.taxonomy, after, merged_mapping(mappings, bundle.taxonomy, after))
+
+
+def _tell_unreachable(unreachable: tuple[str, ...]) -> None:
+    if unreachable:
+        more = f" and {len(unreachable) - _SHOWN} more" if len(unreachable) > _SHOWN else ""
+        click.echo(f"nodes that the bundle cannot answer: {', '.join(unreachable[:_SHOWN])}{more}", err=True)
 
 
 def _print_prediction(prediction: AssetPrediction) -> None:

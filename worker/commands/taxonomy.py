@@ -1,20 +1,25 @@
-"""`cladist taxonomy`: check, show, convert."""
+"""`cladist taxonomy`: check, show and convert files; the commands of other modules join the group here."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from taxonomy import Hierarchy, Taxonomy, canonical_json, read_taxonomy
+from taxonomy import Hierarchy, Taxonomy, read_taxonomy
+from taxonomy.formats import write_taxonomy
+from worker.commands.difference import diff
 from worker.commands.options import file_type, json_option
+from worker.commands.releases import COMMANDS
 from worker.terminal import print_json, print_table
 
-_format_option = click.option("--format", "format_name", help="The format, when it is not to be detected.")
+_format_option = click.option(
+    "--format", "format_name", metavar="NAME", help="The format, when it is not to be detected."
+)
 
 
 @click.group()
 def taxonomy() -> None:
-    """Check, show and convert taxonomy files."""
+    """Check, show, convert and compare taxonomies; store releases, and move labels between them."""
 
 
 @taxonomy.command()
@@ -53,10 +58,15 @@ def show(*, file: Path, format_name: str | None, levels: int | None) -> None:
 @taxonomy.command()
 @click.argument("file", type=file_type)
 @_format_option
+@click.option(
+    "--to", default="canonical-json", show_default=True, help="canonical-json, csv, skos-turtle, graphviz, html."
+)
 @click.option("--out", type=file_type, help="The file to write; standard output when left out.")
-def convert(*, file: Path, format_name: str | None, out: Path | None) -> None:
-    """Convert FILE to canonical JSON."""
-    text = canonical_json(read_taxonomy(file, format_name)) + "\n"
+def convert(*, file: Path, format_name: str | None, to: str, out: Path | None) -> None:
+    """Write FILE in another format."""
+    text = write_taxonomy(read_taxonomy(file, format_name), to)
+    if not text.endswith("\n"):
+        text += "\n"
     if out is None:
         click.echo(text, nl=False)
         return
@@ -64,6 +74,10 @@ def convert(*, file: Path, format_name: str | None, out: Path | None) -> None:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.FileError(str(out), error.strerror) from None
+
+
+for _command in (diff, *COMMANDS):
+    taxonomy.add_command(_command)
 
 
 def tree_lines(read: Taxonomy, levels: int | None = None) -> Iterator[str]:

@@ -1,0 +1,67 @@
+"""Answer in another release than the one a bundle was trained on, as far as its nodes map."""
+
+from typing import cast
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from classifier.coherence import MaxSweep, NodeProbs, PathSoftmax, SparsePair
+from classifier.errors import ReleaseMismatchError
+from taxonomy import Hierarchy
+from taxonomy.diff import Difference
+
+
+class AdaptedOutput(PathSoftmax):
+    """A path softmax of one release whose predictions speak of another.
+
+    Every terminal's probability goes to the node that carries it (`Difference.carriers`: its own node, or the nearest
+    surviving ancestor where that was split or removed) and to all ancestors of that; so the answer is coherent. The
+    probability of a terminal that nothing carries is missing: the roots then sum to less than 1. Losses, labels and
+    log-probabilities are still those of the old release.
+
+    unreachable: ids of the new release's terminals that no old terminal is carried to: it cannot answer them.
+    Raises ReleaseMismatchError when no terminal at all is carried.
+    """
+
+    _ends: Tensor
+
+    def __init__(self, before: Hierarchy, difference: Difference) -> None:
+        super().__init__(before)
+        self.hierarchy = Hierarchy.compile(difference.after)
+        carriers = _carrier_positions(before, self.hierarchy, difference)
+        carried = np.flatnonzero(carriers >= 0)
+        if not len(carried):
+            raise ReleaseMismatchError(
+                f"no node of release {before.release[:12]} is left in release {self.hierarchy.release[:12]}"
+            )
+        ends, columns = np.unique(carriers[carried], return_inverse=True)
+        shape = (len(ends), len(carriers))
+        merges = csr_array((np.ones(len(carried), dtype=bool), (columns, carried)), shape=shape)  # (E, T)
+        self._merged = SparsePair(merges)
+        self._above = SparsePair(csr_array(self.hierarchy.lineage[ends].T.tocsr()))  # (N, E)
+        self._lift = MaxSweep(self.hierarchy)
+        self.register_buffer("_ends", torch.from_numpy(ends), persistent=False)
+        reached = set(ends.tolist())
+        self.unreachable = tuple(
+            self.hierarchy.node_ids[node] for node in self.hierarchy.terminals.tolist() if node not in reached
+        )
+
+    def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
+        """Probabilities of all nodes of the new release, and the most probable node that carries old terminals."""
+        ends = cast("Tensor", self._merged(self.terminal_probs(logits, temperature)))  # (B, E)
+        nodes = cast("Tensor", self._lift(self._above(ends))).clamp(0.0, 1.0)
+        return NodeProbs(nodes, self._ends[ends.argmax(dim=1)])
+
+
+def _carrier_positions(
+    before: Hierarchy, after: Hierarchy, difference: Difference
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """(T,) for each old terminal the position of the new node that carries it, -1 where there is none."""
+    found = np.full(len(before.terminals), -1)
+    for place, terminal in enumerate(before.terminals):
+        carrier = difference.carriers[before.node_ids[terminal]]
+        if carrier is not None:
+            found[place] = after.index[carrier]
+    return found

@@ -1,0 +1,6 @@
+"""What an evaluation found, as one page that a person reads: tables, pictures and the worst mistakes."""
+
+from classifier.report.reporting import evaluate_with_report
+from classifier.report.writing import Evaluated, write_report
+
+__all__ = ["Evaluated", "evaluate_with_report", "write_report"]

@@ -1,0 +1,73 @@
+"""One HTML page that stands alone: the tree, to be folded and searched; written, not read."""
+
+from collections.abc import Iterator
+from html import escape
+
+from taxonomy.formats.protocol import TextFormat
+from taxonomy.graph import Node, Taxonomy
+
+_HEAD = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Taxonomy</title><style>
+body{font:15px/1.5 system-ui,sans-serif;margin:0;color:#1b1f24;background:#fff}
+header{position:sticky;top:0;background:#fff;padding:12px 24px;border-bottom:1px solid #d0d7de}
+input{font:inherit;width:min(28em,90%);padding:4px 8px;border:1px solid #8c959f;border-radius:6px}
+main{padding:8px 24px}ul{list-style:none;margin:0;padding-left:1.3em}main>ul{padding-left:0}
+summary{cursor:pointer}summary::marker{color:#57606a}li:not(:has(>details))>span{padding-left:1.1em}
+.n{color:#57606a;font-size:85%}.off{color:#6e7781;text-decoration:line-through}.hit{background:#fff1b8}
+.assignable{font-weight:600}body.searching li:not(.keep){display:none}
+</style></head><body><header>
+"""
+_TAIL = """</main><script>
+const box=document.querySelector("input"),count=document.querySelector("#found");let timer;
+const items=[...document.querySelectorAll("li")].map(li=>[li,li.dataset.words.toLowerCase()]);
+function search(){const words=box.value.trim().toLowerCase();let found=0;
+document.body.classList.toggle("searching",!!words);
+for(const[li]of items){li.classList.remove("keep");li.querySelector("span").classList.remove("hit")}
+if(words)for(const[li,text]of items)if(text.includes(words)){found++;li.querySelector("span").classList.add("hit");
+for(let up=li;up&&up.tagName!=="MAIN";up=up.parentElement){if(up.tagName==="LI")up.classList.add("keep");
+if(up.tagName==="DETAILS")up.open=true}}
+count.textContent=words?found+" found":""}
+box.addEventListener("input",()=>{clearTimeout(timer);timer=setTimeout(search,150)});
+</script></body></html>
+"""
+
+
+def write(taxonomy: Taxonomy) -> str:
+    """The whole page. A node with several parents is unfolded under the first; the others say where."""
+    counts = f"{len(taxonomy)} nodes, {len(taxonomy.roots)} roots, {len(taxonomy.leaves)} leaves"
+    head = f'<strong>{escape(counts)}</strong> <input type="search" placeholder="Search names, aliases, ids" autofocus>'
+    body = "".join(_items(taxonomy))
+    return f'{_HEAD}{head} <span id="found" class="n"></span></header><main><ul>{body}</ul>{_TAIL}'
+
+
+def _items(taxonomy: Taxonomy) -> Iterator[str]:
+    """Yield the nested list, depth first, without recursion."""
+    unfolded: set[str] = set()
+    roots = sorted(taxonomy.roots, key=lambda node: (node.name, node.id))
+    pending: list[Node | str] = list(reversed(roots))
+    while pending:
+        here = pending.pop()
+        if isinstance(here, str):
+            yield here
+            continue
+        children = taxonomy.children(here.id)
+        again = here.id in unfolded
+        unfolded.add(here.id)
+        words = escape(" ".join([here.name, here.id, *here.aliases, *here.names.values()]), quote=True)
+        yield f'<li data-words="{words}">'
+        if not children or again:
+            yield f"{_label(here, '(as above)' if again and children else '')}</li>"
+            continue
+        yield f"<details{'' if here.parents else ' open'}><summary>{_label(here, str(len(children)))}</summary><ul>"
+        pending.append("</ul></details></li>")
+        pending.extend(reversed(children))
+
+
+def _label(node: Node, note: str) -> str:
+    marks = " ".join(mark for mark, is_on in (("assignable", node.assignable), ("off", node.deprecated)) if is_on)
+    title = escape("; ".join(filter(None, [node.id, ", ".join(node.aliases), node.description])), quote=True)
+    return f'<span class="{marks}" title="{title}">{escape(node.name)}</span> <span class="n">{escape(note)}</span>'
+
+
+FORMAT = TextFormat("html", writer=write)

@@ -1,0 +1,45 @@
+"""JSON of strangers: one clear error, and only texts that are Unicode."""
+
+import json
+from typing import Any
+
+from taxonomy.errors import TaxonomyError
+
+NAME_KEYS = ("name", "LabelName", "label", "title", "text", "prefLabel", "display_name", "displayName")
+ID_KEYS = ("id", "node_id", "uid", "key", "code", "@id", "identifier", "full_id")
+
+
+def load_json(text: str, source: str) -> Any:
+    """The value of a JSON text. Raises TaxonomyError, with the line, on anything else, and on lone surrogates."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TaxonomyError(f"{source}: line {error.lineno}: not JSON: {error.msg}") from None
+    except ValueError as error:
+        raise TaxonomyError(f"{source}: not JSON: {error}") from None
+    except RecursionError:
+        raise TaxonomyError(f"{source}: JSON nested too deeply") from None
+    if "\\u" in text and any("\ud800" <= sign <= "\udfff" for sign in json.dumps(value, ensure_ascii=False)):
+        raise TaxonomyError(f"{source}: a lone surrogate, which is no Unicode text")
+    return value
+
+
+def try_json(text: str) -> Any:
+    """The value of a JSON text, None where it is none."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return load_json(text, "")
+    except TaxonomyError:
+        return None
+
+
+def text_of(entry: dict[str, Any], keys: tuple[str, ...], where: str) -> str | None:
+    """The text under the first of the keys that the entry has; numbers count as text. Raises TaxonomyError."""
+    for key in keys:
+        if key in entry:
+            value = entry[key]
+            if isinstance(value, bool) or not isinstance(value, (str, int)):
+                raise TaxonomyError(f"{where}: {key!r} is no text: {value!r:.60}")
+            return str(value)
+    return None

@@ -1,0 +1,50 @@
+"""Trees made of paths: what path lines, tier columns, labels and folders have in common."""
+
+import re
+from collections.abc import Iterable
+
+from taxonomy.errors import TaxonomyError
+from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy, tidy
+
+_SEPARATOR = re.compile(r"(?<!\S)>(?!\S)")
+
+
+def split_path(text: str) -> tuple[str, ...]:
+    """The names of a path written `A > B > C`, stripped; blank names are kept, for the caller to refuse."""
+    return tuple(tidy(name) for name in _SEPARATOR.split(text))
+
+
+def taxonomy_of_paths(
+    paths: Iterable[tuple[int, tuple[str, ...], str]], source: str, *, unique: bool = False
+) -> Taxonomy:
+    """A tree of paths; `paths` holds (line or 0, names, id or blank). A node without an id is known by its path.
+
+    With `unique`, raises TaxonomyError when a path is given twice; always on a blank name, and on two ids of one path.
+    """
+    ids: dict[tuple[str, ...], str] = {}
+    lines: dict[tuple[str, ...], int] = {}
+    given: dict[tuple[str, ...], int] = {}
+    for line, names, node_id in paths:
+        where = f"{source}: line {line}" if line else source
+        if not all(names):
+            raise TaxonomyError(f"{where}: blank name in path {PATH_SEPARATOR.join(names)!r}")
+        if len(names) > MAX_LEVELS:
+            raise TaxonomyError(f"{where}: a path of {len(names)} names, more than {MAX_LEVELS}")
+        if names in given and (unique or node_id not in ("", ids.get(names, ""))):
+            first = f" on line {given[names]}" if given[names] else ""
+            raise TaxonomyError(f"{where}: path {PATH_SEPARATOR.join(names)!r} was given{first} already")
+        given.setdefault(names, line)
+        if node_id:
+            ids[names] = node_id
+        for end in range(len(names), 0, -1):
+            if names[:end] in lines:
+                break
+            lines[names[:end]] = line
+    known = {names: ids.get(names) or PATH_SEPARATOR.join(names) for names in lines}
+    return Taxonomy(
+        (
+            Node(known[names], names[-1], (known[names[:-1]],) if len(names) > 1 else (), line=line or None)
+            for names, line in lines.items()
+        ),
+        source,
+    )
