@@ -1,7 +1,7 @@
 """Feature tables: gaps and scales by the numbers, and a small table learnt from end to end."""
 
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -144,18 +144,19 @@ def write_arff(table: Table, path: Path) -> None:
     path.write_text("\n".join([*head, "@data", *rows]) + "\n")
 
 
-def test_the_benchmark_measures_every_set_of_a_folder(tmp_path: Path, taxonomy: Taxonomy) -> None:
-    """As a program: loose files, a folder's files and a spoiled set, which is named and left out."""
+def test_the_benchmark_measures_every_set_of_a_folder(
+    tmp_path: Path, taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Loose files, a folder's files and a spoiled set, which is named and left out."""
     for part, seed in {"train": 0, "valid": 1, "test": 2}.items():
         write_arff(corners(taxonomy, 40, seed), tmp_path / f"loose.{part}.arff")
         write_arff(corners(taxonomy, 40, seed), tmp_path / "inner" / f"Corners_{part}.arff")
     write_arff(corners(taxonomy, 40, 0), tmp_path / "spoiled.train.arff")
     (tmp_path / "inner" / "Corners_valid.arff").unlink()
-    command = [sys.executable, str(BENCHMARK), "--data", str(tmp_path), "--seeds", "1", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert f"{tmp_path / 'spoiled.train.arff'}: the set has no test file" in done.stderr
-    results = json.loads(done.stdout)
+    assert run(monkeypatch, tmp_path, "--seeds", "1", "--json") == 2
+    printed = capsys.readouterr()
+    assert f"{tmp_path / 'spoiled.train.arff'}: the set has no test file" in printed.err
+    results = json.loads(printed.out)
     assert results.keys() == {"loose", "Corners"}
     for result in results.values():
         assert result.keys() >= {"auprc", "seeds", "seconds", "auprc_by_seed", "auprc_spread"}
@@ -163,8 +164,16 @@ def test_the_benchmark_measures_every_set_of_a_folder(tmp_path: Path, taxonomy: 
         assert result["auprc_by_seed"] == [result["auprc"]]
 
 
-def test_the_benchmark_refuses_a_folder_without_sets(tmp_path: Path) -> None:
-    command = [sys.executable, str(BENCHMARK), "--data", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.endswith(f"{tmp_path}: no file NAME.train.arff or NAME.test.arff\n")
+def test_the_benchmark_refuses_a_folder_without_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, tmp_path)
+    assert capsys.readouterr().err.endswith(f"{tmp_path}: no file NAME.train.arff or NAME.test.arff\n")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *options: str) -> int:
+    """The exit code of `benchmarks/hmc.py --data folder`."""
+    monkeypatch.setattr(sys, "argv", [str(BENCHMARK), "--data", str(folder), *options])
+    code: int = runpy.run_path(str(BENCHMARK))["main"]()
+    return code
