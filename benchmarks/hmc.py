@@ -74,6 +74,8 @@ def measure(parts: Mapping[str, Path], seeds: int) -> dict[str, object]:
         cpu_seconds.append(time.process_time() - cpu_started)
         scores.append(score)
         models.append(model)
+        line = f"seed {seed}: AU(PRC) {score:.4f}, dropout {model.dropout}, {model.epochs} epochs, {seconds[-1]:.0f} s"
+        print(f"{train.source}: {line}, {cpu_seconds[-1]:.0f} s of CPU", file=sys.stderr, flush=True)
     return {
         "auprc": statistics.fmean(scores),
         "seeds": seeds,
