@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTOGRAPHS ?= ../shared/data/grocery
+TABLES ?= ../shared/data/hmc
 
 .PHONY: demo test lint bench install clean
 
@@ -21,6 +22,7 @@ bench: .venv/.installed
 	mkdir -p benchmarks/out
 	$(BIN)/python benchmarks/accuracy.py --labels $(PHOTOGRAPHS)/labels.csv --out benchmarks/out/accuracy.json
 	$(BIN)/python benchmarks/throughput.py --labels $(PHOTOGRAPHS)/labels.csv
+	$(BIN)/python benchmarks/hmc.py --data $(TABLES) --json > benchmarks/out/hmc.json
 
 install: .venv/.installed
 

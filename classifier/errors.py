@@ -9,6 +9,10 @@ class ManifestError(CladistError):
     """A labels.csv that cannot be used; the message names file and line."""
 
 
+class TableError(CladistError):
+    """A feature table that cannot be used; the message names file and line."""
+
+
 class UnknownNodeError(ManifestError):
     """A label at a node that the taxonomy does not have."""
 

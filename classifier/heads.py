@@ -1,5 +1,7 @@
 """One linear head per level, and the whole network: backbone, heads, coherence."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -9,18 +11,30 @@ _INIT_STD = 0.01  # small, so that training starts from nearly equal terminals
 
 
 class LevelHeads(nn.Module):
-    """(B, D) features -> (B, C) logits: the nodes of level 1, 2, ... in order, then the "stop here" logits."""
+    """(B, D) features -> (B, C) logits: the nodes of level 1, 2, ... in order, then the "stop here" logits.
 
-    def __init__(self, feature_count: int, hierarchy: Hierarchy) -> None:
+    Without `stops` there are none of those, so that C = N.
+    """
+
+    def __init__(self, feature_count: int, hierarchy: Hierarchy, *, stops: bool = True) -> None:
         super().__init__()
         widths = [level.stop - level.start for level in hierarchy.level_slices]
-        if len(hierarchy.inner_terminals):
+        if stops and len(hierarchy.inner_terminals):
             widths.append(len(hierarchy.inner_terminals))
         self.heads = nn.ModuleList(_head(feature_count, width) for width in widths)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, D) -> (B, C)."""
         return torch.cat([head(features) for head in self.heads], dim=1)
+
+    @torch.no_grad()
+    def start_at(self, probs: Tensor) -> None:
+        """Let the first sigmoids lie near these frequencies (C,), in (0, 1)."""
+        end = 0
+        for head in self.heads:
+            bias = cast("nn.Linear", head).bias
+            start, end = end, end + len(bias)
+            bias.copy_(torch.logit(probs[start:end]))
 
 
 def _head(feature_count: int, width: int) -> nn.Linear:

@@ -56,12 +56,13 @@ def train(
     as_json: bool,
 ) -> None:
     """Train a bundle, calibrate it and measure it on the val split."""
+    parts = _parsed(options)
     read = read_taxonomy(taxonomy_file or labels, None if taxonomy_file else "labels-csv")
     begun = _start(start, read, mappings, has_other_weights=bool(backbone or checkpoint))
     named = {"backbone": backbone, "epochs": epochs, "image_size_px": image_size, "seed": seed}
     chosen = {name: value for name, value in named.items() if value is not None}
     recipe = TrainingConfig.fast() if fast else begun[0].info.training if begun else _DEFAULTS
-    config = recipe.changed({**_parsed(options), **chosen, "warm_start": begun[0].model if begun else ""})
+    config = recipe.changed({**parts, **chosen, "warm_start": begun[0].model if begun else ""})
     manifest = read_manifest(labels, read)
     with progress_bars(hidden=as_json) as progress:
         made = train_bundle(
