@@ -1,5 +1,7 @@
 """One linear head per level, and the whole network: backbone, heads, coherence."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +23,17 @@ class LevelHeads(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, D) -> (B, C)."""
         return torch.cat([head(features) for head in self.heads], dim=1)
+
+
+def narrowed(feature_count: int, width: int, make_heads: Callable[[int], nn.Module]) -> nn.Module:
+    """Heads on `width` features, which a linear map without a bias makes of the backbone's; 0 leaves these as they are.
+
+    A wide taxonomy on a wide backbone has most of its weights in the heads: D * C of them. This makes it
+    D * width + width * C.
+    """
+    if not width:
+        return make_heads(feature_count)
+    return nn.Sequential(nn.Linear(feature_count, width, bias=False), make_heads(width))
 
 
 def _head(feature_count: int, width: int) -> nn.Linear:

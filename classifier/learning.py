@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,22 @@ from torch.utils.data import DataLoader
 
 from classifier.backbone import Backbone, default_device, make_backbone
 from classifier.bundle import Bundle, BundleInfo, library_versions, write_bundle, write_calibration, write_metrics
-from classifier.calibration import Calibration, fit_temperature
+from classifier.calibrating import CalibrationOptions, calibrate_model
+from classifier.calibration import Calibration
 from classifier.config import TrainingConfig
 from classifier.dataset import Batch, ImageStore, PlainImages, check_images
-from classifier.errors import CalibrationError, TrainingError
+from classifier.energy import energies
+from classifier.errors import TrainingError
 from classifier.evaluation import Climbs, collect_climbs, evaluate
 from classifier.fitting import CHECKPOINT_GLOB, fit
-from classifier.heads import HierarchicalNet
+from classifier.heads import HierarchicalNet, narrowed
 from classifier.imbalance import draw_weights, log_priors, loss_weights
 from classifier.losses import HierarchicalLoss
 from classifier.manifest import Manifest, Sample, label_positions
 from classifier.method import PATH_SOFTMAX, Method, Output
 from classifier.progress import Progress, silent
 from classifier.runtime import channel_stats, forward
+from classifier.temperature import column_temperatures
 from classifier.training import TrainingData, TrainingModule
 from taxonomy import CladistError, Hierarchy, Taxonomy, release
 
@@ -60,23 +63,21 @@ class Model:
             progress(stage, int(positions[-1]) + 1, len(samples), "")
 
     def climbs(
-        self, samples: Sequence[Sample], temperature: float, progress: Progress = silent, stage: str = "evaluate"
+        self, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent, stage: str = "evaluate"
     ) -> Climbs:
-        """The climbs of all samples at a temperature."""
-        return collect_climbs(self._predictions(samples, temperature, progress, stage), self.hierarchy)
+        """The climbs of all samples by probabilities at the temperatures of a calibration."""
+        temperatures = column_temperatures(calibration, self.hierarchy).to(default_device())
+        found: list[NDArray[np.float64] | None] = []
 
-    def temperature(self, samples: Sequence[Sample], progress: Progress = silent) -> float:
-        """The temperature fitted on these samples."""
-        batches = self.logits(samples, progress, "calibrate")
-        columns = self.output.label_columns
-        return fit_temperature(((logits, columns[truth.to(columns.device)]) for logits, truth in batches), self.output)
+        def predictions() -> Iterator[tuple[Any, Any, Any]]:
+            for logits, truth in self.logits(samples, progress, stage):
+                found.append(energies(logits, self.output))
+                nodes, best = self.output.predict(logits / temperatures)
+                yield nodes.cpu().numpy(), best.cpu().numpy(), truth.numpy()
 
-    def _predictions(
-        self, samples: Sequence[Sample], temperature: float, progress: Progress, stage: str
-    ) -> Iterator[tuple[Any, Any, Any]]:
-        for logits, truth in self.logits(samples, progress, stage):
-            nodes, best = self.output.predict(logits, temperature)
-            yield nodes.cpu().numpy(), best.cpu().numpy(), truth.numpy()
+        climbs = collect_climbs(predictions(), self.hierarchy)
+        known = [batch for batch in found if batch is not None]
+        return replace(climbs, energies=np.concatenate(known) if known else None)
 
 
 def open_model(bundle: Bundle) -> Model:
@@ -128,7 +129,7 @@ def train_bundle(
         libraries=library_versions(),
     )
     calibration = calibrate(model, val, val_name, config.target_accuracy, progress, need_threshold=False)
-    metrics = evaluate(model.climbs(val, calibration.temperature, progress), calibration)
+    metrics = evaluate(model.climbs(val, calibration, progress), calibration)
     bundle = write_bundle(out, model.net, info, taxonomy, calibration)
     write_metrics(bundle, val_name, metrics)
     shutil.rmtree(work)
@@ -150,7 +151,8 @@ def train_model(
     """Train a network by the recipe; `work` holds its checkpoints, `val` is what early stopping watches."""
     torch.manual_seed(config.seed)
     backbone = make_backbone(config.backbone, checkpoint, pretrained=False if resume else None)
-    net = HierarchicalNet(backbone.network, method.make_heads(backbone.feature_count, hierarchy))
+    heads = narrowed(backbone.feature_count, config.head_width, lambda width: method.make_heads(width, hierarchy))
+    net = HierarchicalNet(backbone.network, heads)
     net = net.to(memory_format=torch.channels_last)
     output = method.make_output(hierarchy)
     stats = channel_stats(backbone.mean, backbone.std)
@@ -197,32 +199,22 @@ def calibrate(
     *,
     need_threshold: bool = True,
 ) -> Calibration:
-    """Temperature first, then the conformal threshold. Raises CalibrationError on too few samples for the target.
-
-    Unless `need_threshold`, too few samples give a calibration without a threshold instead.
-    """
-    temperature = model.temperature(samples, progress)
-    fitted = Calibration(temperature=temperature, samples=len(samples), split=split)
-    wrong_probs = model.climbs(samples, temperature, progress, "calibrate").wrong_probs()
-    try:
-        return fitted.with_threshold(target_accuracy, wrong_probs)
-    except CalibrationError:
-        if need_threshold:
-            raise
-        return fitted
+    """Calibrate for one target, the other options being the defaults: see `classifier.calibrating`."""
+    options = CalibrationOptions(target_accuracy)
+    return calibrate_model(model, samples, split, options, progress, need_threshold=need_threshold)
 
 
 def recalibrate_bundle(
-    bundle: Bundle, samples: Sequence[Sample], split: str, target_accuracy: float, progress: Progress = silent
+    bundle: Bundle, samples: Sequence[Sample], split: str, options: CalibrationOptions, progress: Progress = silent
 ) -> Bundle:
-    """Replace the bundle's calibration by one for this target."""
-    return write_calibration(bundle, calibrate(open_model(bundle), samples, split, target_accuracy, progress))
+    """Replace the bundle's calibration by one of these options. Raises CalibrationError, TaxonomyError."""
+    return write_calibration(bundle, calibrate_model(open_model(bundle), samples, split, options, progress))
 
 
 def evaluate_bundle(bundle: Bundle, samples: Sequence[Sample], progress: Progress = silent) -> dict[str, Any]:
     """The metrics of a bundle on labelled samples."""
     model = open_model(bundle)
-    return evaluate(model.climbs(samples, bundle.calibration.temperature, progress), bundle.calibration)
+    return evaluate(model.climbs(samples, bundle.calibration, progress), bundle.calibration)
 
 
 def training_splits(manifest: Manifest) -> tuple[tuple[Sample, ...], tuple[Sample, ...], str]:

@@ -1,25 +1,19 @@
-"""`cladist train`, `evaluate`, `calibrate` and `predict`."""
+"""`cladist train` and `evaluate`."""
 
 from pathlib import Path
 
 import click
-import torch
 
 from classifier.bundle import read_bundle
-from classifier.calibration import DEFAULT_TARGET_ACCURACY
 from classifier.config import TrainingConfig
-from classifier.decision import AssetPrediction
-from classifier.images import read_image_file
-from classifier.learning import evaluate_bundle, recalibrate_bundle, train_bundle
-from classifier.manifest import SPLITS, read_manifest
+from classifier.learning import evaluate_bundle, train_bundle
+from classifier.manifest import read_manifest
 from classifier.report import evaluate_with_report
-from classifier.runtime import Predictor
-from taxonomy import PATH_SEPARATOR, read_taxonomy
-from worker.commands.options import file_type, json_option, labels_option
-from worker.terminal import print_json, print_metrics, print_table, progress_bars
+from taxonomy import read_taxonomy
+from worker.commands.options import file_type, json_option, labels_option, split_option
+from worker.terminal import print_json, print_metrics, progress_bars
 
 _DEFAULTS = TrainingConfig()
-_split_option = click.option("--split", type=click.Choice(SPLITS), required=True)
 
 
 @click.command()
@@ -73,7 +67,7 @@ def train(
 @click.command()
 @click.argument("bundle", type=file_type)
 @labels_option
-@_split_option
+@split_option
 @click.option("--report", type=file_type, help="A folder for report.html and its pictures.")
 @click.option("--against", type=file_type, help="Another bundle, to be drawn beside it in the report.")
 @json_option
@@ -96,60 +90,9 @@ def evaluate(
         print_metrics(metrics)
 
 
-@click.command()
-@click.argument("bundle", type=file_type)
-@labels_option
-@_split_option
-@click.option(
-    "--target-accuracy", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=DEFAULT_TARGET_ACCURACY
-)
-@json_option
-def calibrate(*, bundle: Path, labels: Path, split: str, target_accuracy: float, as_json: bool) -> None:
-    """Fit BUNDLE's temperature, and the depth of its decisions to a target accuracy."""
-    opened = read_bundle(bundle)
-    samples = read_manifest(labels, opened.taxonomy).split(split)
-    with progress_bars(hidden=as_json) as progress:
-        result = recalibrate_bundle(opened, samples, split, target_accuracy, progress)
-    values = {**result.calibration.model_dump(), "model": result.model}
-    if as_json:
-        print_json(values)
-    else:
-        print_table(str(bundle), ("calibration", "value"), list(values.items()))
-
-
-@click.command()
-@click.argument("bundle", type=file_type)
-@click.argument("images", type=file_type, nargs=-1, required=True)
-@json_option
-def predict(*, bundle: Path, images: tuple[Path, ...], as_json: bool) -> None:
-    """Classify IMAGES with BUNDLE."""
-    predictor = Predictor.load(bundle)
-    for image in images:
-        pixels = predictor.pixels(read_image_file(image), str(image))
-        (prediction,) = predictor.predict([str(image)], torch.stack([pixels]))
-        if as_json:
-            print_json(prediction.as_dict())
-        else:
-            _print_prediction(prediction)
-
-
 def _parsed(options: tuple[str, ...]) -> dict[str, str]:
     pairs = [option.partition("=") for option in options]
     for name, sign, value in pairs:
         if not (name and sign and value):
             raise click.UsageError(f"--option takes NAME=VALUE, not {name + sign + value!r}")
     return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _print_prediction(prediction: AssetPrediction) -> None:
-    rows = [
-        (
-            label.level,
-            label.name,
-            label.confidence,
-            ", ".join(f"{other.name} {other.confidence:.3f}" for other in label.alternatives),
-        )
-        for label in prediction.levels
-    ]
-    print_table(prediction.asset, ("level", "label", "confidence", "alternatives"), rows)
-    click.echo(f"decision: {PATH_SEPARATOR.join(prediction.decision.path) or 'none'} ({prediction.decision.reason})")
