@@ -3,8 +3,10 @@
 usage: python benchmarks/cost.py [--nodes 16000] [--batch 32] [--image-size 224] [--rounds 3] [--threads 1] [--out FILE]
 
 Each round runs, one after the other: the backbone alone (its features summed are the loss), and the whole network with
-the heads and the path-softmax loss; the ratio is taken round by round. Two widths of the heads are measured: straight
-from the backbone's features, and from 256 features that a linear map makes of them (`head_width`).
+the heads and the path-softmax loss, and the heads and the loss alone on given features. Ratios to the backbone are taken
+round by round ("added", of the whole; "heads", of the heads alone, which scatters less). Times are processor seconds of
+this process, so that other work on the machine counts little. Two widths of the heads are measured: straight from the
+backbone's features, and from 256 features that a linear map makes of them (`head_width`).
 
 Memory is what exists above the backbone, counted in tensors: the weights of the heads, as many gradients, the sparse
 matrices of the coherence, and what the forward pass keeps for the backward pass. Serving needs the weights and the
@@ -29,8 +31,8 @@ from worker.terminal import print_table
 
 WIDTHS = (0, 256)
 BRANCHING = 12
-COLUMNS = ("head width", "backbone s", "whole s", "added %", "least %", "most %", "weights MB", "gradients MB",
-           "coherence MB", "kept for backward MB", "serving MB", "training MB")  # fmt: skip
+COLUMNS = ("head width", "backbone s", "whole s", "added %", "least %", "most %", "heads s", "heads %", "weights MB",
+           "coherence MB", "kept MB", "serving MB", "training MB")  # fmt: skip
 
 
 def generated(count: int) -> Hierarchy:
@@ -41,12 +43,12 @@ def generated(count: int) -> Hierarchy:
 
 
 def seconds(step: Callable[[], Tensor], parameters: list[nn.Parameter]) -> float:
-    """One forward and backward pass."""
+    """Processor seconds of one forward and backward pass."""
     for parameter in parameters:
         parameter.grad = None
-    started = time.perf_counter()
+    started = time.process_time()
     step().backward()
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def kept_bytes(step: Callable[[], Tensor], weights: set[int]) -> int:
@@ -72,7 +74,7 @@ def coherence_bytes(output: PathSoftmax) -> int:
     return values + sum(buffer.nbytes for buffer in output.buffers())
 
 
-def measure(width: int, hierarchy: Hierarchy, options: argparse.Namespace) -> dict[str, float]:
+def measure(width: int, hierarchy: Hierarchy, options: argparse.Namespace) -> dict[str, float | str]:
     """Times of each round, and the memory of one head width."""
     torch.manual_seed(0)
     backbone = make_backbone(options.backbone, pretrained=False)
@@ -86,25 +88,29 @@ def measure(width: int, hierarchy: Hierarchy, options: argparse.Namespace) -> di
     alone = lambda: backbone.network(images).sum()  # noqa: E731
     whole = lambda: output.loss(net(images), targets).mean()  # noqa: E731
     parameters = list(net.parameters())
-    seconds(whole, parameters)  # warm up
-    rounds = [(seconds(alone, parameters), seconds(whole, parameters)) for _ in range(options.rounds)]
     features = torch.randn(options.batch, backbone.feature_count, requires_grad=True)
+    top = lambda: output.loss(heads(features), targets).mean()  # noqa: E731
+    seconds(whole, parameters)  # warm up
+    rounds = [tuple(seconds(step, parameters) for step in (alone, whole, top)) for _ in range(options.rounds)]
     weights = {tensor.untyped_storage().data_ptr() for tensor in [*heads.parameters(), *output.buffers(), features]}
-    kept = kept_bytes(lambda: output.loss(heads(features), targets).mean(), weights)
+    kept = kept_bytes(top, weights)
     return summary(width, rounds, sum(part.nbytes for part in heads.parameters()), coherence_bytes(output), kept)
 
 
-def summary(width: int, rounds: list[tuple[float, float]], weights: int, coherence: int, kept: int) -> dict[str, float]:
+def summary(
+    width: int, rounds: list[tuple[float, ...]], weights: int, coherence: int, kept: int
+) -> dict[str, float | str]:
     """One row: medians, the spread of the ratio, and megabytes."""
-    added = [100 * (whole / alone - 1) for alone, whole in rounds]
+    added = [100 * (whole / alone - 1) for alone, whole, _ in rounds]
     values = (
-        width,
-        statistics.median(alone for alone, _ in rounds),
-        statistics.median(whole for _, whole in rounds),
+        width or "all",
+        statistics.median(alone for alone, _, _ in rounds),
+        statistics.median(whole for _, whole, _ in rounds),
         statistics.median(added),
         min(added),
         max(added),
-        weights / 1e6,
+        statistics.median(top for _, _, top in rounds),
+        statistics.median(100 * top / alone for alone, _, top in rounds),
         weights / 1e6,
         coherence / 1e6,
         kept / 1e6,

@@ -17,10 +17,10 @@ Bools = NDArray[np.bool_]
 _TIE = 1e-12
 
 
-def expected_costs(probs: Floats, exact: Floats, hierarchy: Hierarchy) -> Floats:
+def expected_costs(probs: Floats, masses: Floats, hierarchy: Hierarchy) -> Floats:
     """(N,) the expected LCA height between each node and the truth, by coherent probabilities of nodes.
 
-    probs: (N,) of each node or anything below it. exact: (N,) of exactly that node, 0 for one that is no terminal.
+    probs: (N,) of each node or anything below it. masses: (T,) of exactly each terminal.
     Costs are those of `taxonomy.metrics.lca_heights`. One sweep down the edges: on the way from a root a truth is met
     at the lowest node that still covers it, so each step adds height(parent) * (p(parent) - p(child)). With several
     parents the way of the least cost counts: on a DAG the cost is that along one path, never below the true one.
@@ -34,15 +34,17 @@ def expected_costs(probs: Floats, exact: Floats, hierarchy: Hierarchy) -> Floats
     for start, end in pairwise(bounds):
         parents, children = hierarchy.edges[start:end].T
         np.minimum.at(missed, children, missed[parents] + heights[parents] * (probs[parents] - probs[children]))
-    return missed + heights * (probs - exact)
+    covered = probs.copy()
+    covered[hierarchy.terminals] -= masses  # the node itself as the truth costs nothing
+    return missed + heights * covered
 
 
-def least_cost_terminal(probs: Floats, exact: Floats, hierarchy: Hierarchy, among: Bools) -> int:
+def least_cost_terminal(probs: Floats, masses: Floats, hierarchy: Hierarchy, among: Bools) -> int:
     """The position of the terminal of least expected cost among some (T,); of several, the most probable.
 
     Terminals are enough: a node costs no less than the terminal of least cost under it.
     """
     terminals = hierarchy.terminals[among]
-    costs = expected_costs(probs, exact, hierarchy)[terminals]
+    costs = expected_costs(probs, masses, hierarchy)[terminals]
     least = np.flatnonzero(costs <= costs.min() + _TIE)
-    return int(terminals[least[np.argmax(exact[terminals[least]])]])
+    return int(terminals[least[np.argmax(masses[among][least])]])

@@ -86,15 +86,7 @@ class Decoder:
 
     def predict(self, asset: str, probs: Floats, best: int, energy: float | None = None) -> AssetPrediction:
         """What is said of one asset: `probs` (N,) coherent and calibrated, `best` the best terminal's position."""
-        options, exact, kept = self._options, None, 1.0
-        if options != DecodeOptions():
-            exact = self._terminals.exact(probs)
-        if exact is not None and options.conditions:
-            exact, kept = _given(exact, self._kept)
-            probs = self._terminals.summed(exact)
-            best = int(self._hierarchy.terminals[np.where(self._kept, exact, -1.0).argmax()])
-        if exact is not None and options.decode == "crm":
-            best = least_cost_terminal(probs, np.where(self._kept, exact, 0.0), self._hierarchy, self._kept)
+        probs, masses, best, kept = self._read(probs, best)
         found = predict_asset(
             asset,
             probs,
@@ -103,14 +95,31 @@ class Decoder:
             model=self._model,
             threshold=None if self._thresholds is None else float(self._thresholds[best]),
             review_threshold=float(self._review[best]),
-            top=options.top,
+            top=self._options.top,
         )
         return replace(
             found,
             decision=self._decision(found.decision, energy, kept),
             reported=self._report(probs) if self._reported else None,
-            bins=None if exact is None or not self._bins else self._bin_confidences(probs, exact),
+            bins=self._bin_confidences(probs, masses) if self._bins else None,
         )
+
+    def _read(self, probs: Floats, best: int) -> tuple[Floats, Floats, int, float]:
+        """Probabilities of nodes (N,) and of exactly the terminals (T,), the path's end, and what the conditions keep.
+
+        The terminals' are left empty where no option needs them.
+        """
+        options, kept = self._options, 1.0
+        if options.decode == "best" and not options.conditions and not options.bins:
+            return probs, np.empty(0), best, kept
+        masses = self._terminals.exact(probs)
+        if options.conditions:
+            masses, kept = _given(masses, self._kept)
+            probs = self._terminals.summed(masses)
+            best = int(self._hierarchy.terminals[np.where(self._kept, masses, -1.0).argmax()])
+        if options.decode == "crm":
+            best = least_cost_terminal(probs, masses, self._hierarchy, self._kept)
+        return probs, masses, best, kept
 
     def _decision(self, decision: Decision, energy: float | None, kept: float) -> Decision:
         check = self._calibration.energy
@@ -130,10 +139,10 @@ class Decoder:
             for node in self._reported
         )
 
-    def _bin_confidences(self, probs: Floats, exact: Floats) -> dict[str, float]:
+    def _bin_confidences(self, probs: Floats, masses: Floats) -> dict[str, float]:
         """A bin is as probable as its terminals together, and no less than each of its nodes."""
         return {
-            name: confidence(min(1.0, max(exact[inside].sum(), probs[nodes].max())))
+            name: confidence(min(1.0, max(masses[inside].sum(), probs[nodes].max())))
             for name, (nodes, inside) in self._bins.items()
         }
 
@@ -158,12 +167,12 @@ class Decoder:
         return found
 
 
-def _given(exact: Floats, kept: Bools) -> tuple[Floats, float]:
+def _given(masses: Floats, kept: Bools) -> tuple[Floats, float]:
     """The terminals' masses (T,) given that the truth is one of the kept, and how probable that is.
 
     Where that has no probability at all, nothing is known of the kept and each gets the same.
     """
-    masses = np.where(kept, exact, 0.0)
+    masses = np.where(kept, masses, 0.0)
     total = float(masses.sum())
     if total <= 0.0:
         return kept / kept.sum(), 0.0

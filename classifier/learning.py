@@ -207,8 +207,15 @@ def calibrate(
 def recalibrate_bundle(
     bundle: Bundle, samples: Sequence[Sample], split: str, options: CalibrationOptions, progress: Progress = silent
 ) -> Bundle:
-    """Replace the bundle's calibration by one of these options. Raises CalibrationError, TaxonomyError."""
-    return write_calibration(bundle, calibrate_model(open_model(bundle), samples, split, options, progress))
+    """Replace the bundle's calibration by one of these options, and measure it on the same samples for its card.
+
+    Raises CalibrationError, and TaxonomyError on an unknown node.
+    """
+    model = open_model(bundle)
+    calibration = calibrate_model(model, samples, split, options, progress)
+    written = write_calibration(bundle, calibration)
+    write_metrics(written, split, evaluate(model.climbs(samples, calibration, progress), calibration))
+    return written
 
 
 def evaluate_bundle(bundle: Bundle, samples: Sequence[Sample], progress: Progress = silent) -> dict[str, Any]:

@@ -44,12 +44,6 @@ class Terminals:
             np.maximum.at(probs, edges[:, 0], probs[edges[:, 1]])  # a rounding error at most
         return np.clip(probs, 0.0, 1.0)
 
-    def spread(self, masses: Floats) -> Floats:
-        """(N,) the masses at their nodes, 0 elsewhere."""
-        found = np.zeros(len(self._hierarchy))
-        found[self._hierarchy.terminals] = masses
-        return found
-
     def _places_under(self, position: int) -> NDArray[np.int64]:
         start, end = self._below.indptr[position], self._below.indptr[position + 1]
         return self._below.indices[start:end].astype(np.int64)
