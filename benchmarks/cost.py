@@ -2,11 +2,11 @@
 
 usage: python benchmarks/cost.py [--nodes 16000] [--batch 32] [--image-size 224] [--rounds 3] [--threads 1] [--out FILE]
 
-Each round runs, one after the other: the backbone alone (its features summed are the loss), and the whole network with
-the heads and the path-softmax loss, and the heads and the loss alone on given features. Ratios to the backbone are taken
-round by round ("added", of the whole; "heads", of the heads alone, which scatters less). Times are processor seconds of
-this process, so that other work on the machine counts little. Two widths of the heads are measured: straight from the
-backbone's features, and from 256 features that a linear map makes of them (`head_width`).
+Each round runs, one after the other: the backbone alone (its features summed are the loss), the whole network with the
+heads and the path-softmax loss, and the heads and the loss alone on given features. Ratios to the backbone are taken
+round by round ("added", of the whole; "heads", of the heads alone, which scatters less). Times are processor seconds
+of this process, so that other work on the machine counts little. Two widths of the heads are measured: straight from
+the backbone's features, and from 256 features that a linear map makes of them (`head_width`).
 
 Memory is what exists above the backbone, counted in tensors: the weights of the heads, as many gradients, the sparse
 matrices of the coherence, and what the forward pass keeps for the backward pass. Serving needs the weights and the

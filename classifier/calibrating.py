@@ -16,14 +16,17 @@ from classifier.evaluation import Climbs
 from classifier.manifest import Sample
 from classifier.progress import Progress, silent
 from classifier.review import ReviewBudget, plan_reviews
-from classifier.risk import threshold_for
+from classifier.risk import CLOSED, threshold_for
 from classifier.temperature import choose_level_temperatures, chunks, fit_temperature
+from taxonomy import Hierarchy
 
 if TYPE_CHECKING:
     from classifier.learning import Model
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
+_COMMON = -1.0  # the group of assets outside the subtrees with targets of their own
 _KEPT_LOGITS = 2**24  # of the samples that fit temperatures: 64 MiB of float32
 
 
@@ -90,24 +93,19 @@ def with_thresholds(calibration: Calibration, climbs: Climbs, options: Calibrati
     before its label, so that the guarantee holds for each group by itself. Assets that fail the energy check are never
     decided, and count so. Raises CalibrationError on too few samples, naming the subtree.
     """
-    hierarchy = climbs.hierarchy
-    names = list(options.subtree_targets)
-    targets = [options.subtree_targets[name] for name in names]
-    numbered = [(name, target, float(number)) for number, (name, target) in enumerate(zip(names, targets, strict=True))]
-    groups = values_by_subtree(-1.0, numbered, hierarchy)[climbs.best]
-    at_terminal = hierarchy.is_terminal[climbs.truth]
-    known = ~calibration.alarms(climbs.energies, len(climbs.truth))[at_terminal]
-    wrong, roots, groups = climbs.wrong_probs() * known, climbs.root_probs() * known, groups[at_terminal]
+    groups = _groups(options.subtree_targets, climbs.hierarchy)
+    evidence = _evidence(calibration, climbs, groups)
     subtrees = []
-    for number, (name, target) in enumerate(zip(names, targets, strict=True)):
-        inside = groups == number
-        threshold = _threshold(f"under {name!r}: ", options.guarantee, wrong[inside], roots[inside], target)
+    for number, (node, target) in enumerate(options.subtree_targets.items()):
+        inside = evidence.groups == number
+        threshold = evidence.threshold(inside, target, options.guarantee, f"under {node!r}: ")
         subtrees.append(
-            SubtreeTarget(node=name, target_accuracy=target, threshold=threshold, samples=int(inside.sum()))
+            SubtreeTarget(node=node, target_accuracy=target, threshold=threshold, samples=int(inside.sum()))
         )
-    others = groups < 0
-    where = "outside the subtrees with targets of their own: " if names else ""
-    threshold = _threshold(where, options.guarantee, wrong[others], roots[others], options.target_accuracy)
+    threshold = CLOSED  # where every terminal lies in a subtree with a target, no asset is decided by the common one
+    if (groups[climbs.hierarchy.terminals] == _COMMON).any():
+        where = "outside the subtrees with targets of their own: " if subtrees else ""
+        threshold = evidence.threshold(evidence.groups == _COMMON, options.target_accuracy, options.guarantee, where)
     return calibration.model_copy(
         update={
             "target_accuracy": options.target_accuracy,
@@ -118,9 +116,30 @@ def with_thresholds(calibration: Calibration, climbs: Climbs, options: Calibrati
     )
 
 
-def _threshold(where: str, guarantee: Guarantee, wrong: Floats, roots: Floats, target: float) -> float:
-    try:
-        return threshold_for(guarantee, wrong, roots, target)
-    except CalibrationError as error:
-        reach = f"; {len(wrong)} reach at most {len(wrong) / (len(wrong) + 1):.3f}" if where and len(wrong) else ""
-        raise CalibrationError(f"{where}{error}{reach}") from None
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """Of the n samples labelled at a terminal: what `classifier.risk` looks at, and the number of their group."""
+
+    wrong_probs: Floats
+    root_probs: Floats
+    groups: Floats
+
+    def threshold(self, inside: Bools, target: float, guarantee: Guarantee, where: str) -> float:
+        count = int(inside.sum())
+        try:
+            return threshold_for(guarantee, self.wrong_probs[inside], self.root_probs[inside], target)
+        except CalibrationError as error:
+            reach = f"; {count} reach at most {count / (count + 1):.3f}" if where and count else ""
+            raise CalibrationError(f"{where}{error}{reach}") from None
+
+
+def _evidence(calibration: Calibration, climbs: Climbs, groups: Floats) -> _Evidence:
+    at_terminal = climbs.hierarchy.is_terminal[climbs.truth]
+    known = ~calibration.alarms(climbs.energies, len(climbs.truth))[at_terminal]
+    return _Evidence(climbs.wrong_probs() * known, climbs.root_probs() * known, groups[climbs.best][at_terminal])
+
+
+def _groups(targets: Mapping[str, float], hierarchy: Hierarchy) -> Floats:
+    """(N,) the number of the subtree that a node's assets belong to, as `Calibration.thresholds` has it."""
+    numbered = [(node, target, float(number)) for number, (node, target) in enumerate(targets.items())]
+    return values_by_subtree(_COMMON, numbered, hierarchy)

@@ -99,11 +99,12 @@ def progress_bars(*, hidden: bool = False) -> Iterator[ProgressListener]:
 def _decision_line(decision: dict[str, Any]) -> str:
     if decision["threshold"] is None:
         return "decision              no threshold: every answer is given in full"
-    missed = 1 - decision["target_accuracy"]
-    target = f"target at least {1 - missed:.3g}" if decision["guarantee"] == "decisions" else ""
-    wrong = "" if target else f" (target at most {missed:.3g})"
+    target = decision["target_accuracy"]
+    of_decisions = decision["guarantee"] == "decisions"
+    right = f" (target at least {target:.3g})" if of_decisions else ""
+    wrong = "" if of_decisions else f" (target at most {1 - target:.3g})"
     return (
-        f"decision              {decision['accuracy']:.3f} of decisions right{f' ({target})' if target else ''}, "
+        f"decision              {decision['accuracy']:.3f} of decisions right{right}, "
         f"coverage {decision['coverage']:.3f}, mean level {decision['mean_level']:.2f}, "
         f"threshold {decision['threshold']:.3f}; {decision['wrong_fraction']:.3f} of all images decided wrongly{wrong}"
         f"{_left_out(decision)}"

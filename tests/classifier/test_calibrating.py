@@ -95,6 +95,13 @@ def test_thresholds_are_found_from_the_samples_they_apply_to() -> None:
     assert found.threshold == decision_threshold(wrong[others], roots[others], 0.8)
 
 
+def test_where_every_terminal_has_a_target_of_its_own_the_common_one_decides_nothing() -> None:
+    """No sample lies outside, and none is needed."""
+    found = with_thresholds(Calibration(), made_climbs(90, 1), CalibrationOptions(0.99, subtree_targets={"r": 0.8}))
+    assert found.threshold == CLOSED
+    assert found.subtrees[0].samples == 90
+
+
 def test_too_few_samples_under_a_subtree_are_refused_by_name() -> None:
     """With what those that there are can reach."""
     with pytest.raises(CalibrationError) as caught:

@@ -51,10 +51,10 @@ def train(
     as_json: bool,
 ) -> None:
     """Train a bundle, calibrate it and measure it on the val split."""
-    read = read_taxonomy(taxonomy_file or labels, None if taxonomy_file else "labels-csv")
     named = {"backbone": backbone, "epochs": epochs, "image_size_px": image_size, "seed": seed}
     chosen = {name: value for name, value in named.items() if value is not None}
     config = (TrainingConfig.fast() if fast else _DEFAULTS).changed({**_parsed(options), **chosen})
+    read = read_taxonomy(taxonomy_file or labels, None if taxonomy_file else "labels-csv")
     manifest = read_manifest(labels, read)
     with progress_bars(hidden=as_json) as progress:
         made = train_bundle(manifest, read, out, config, checkpoint=checkpoint, resume=resume, progress=progress)
