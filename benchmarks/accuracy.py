@@ -35,7 +35,7 @@ def measure(name: str, manifest: Manifest, hierarchy: Hierarchy, config: Trainin
         calibration = calibrate(model, val, "val", config.target_accuracy, progress, need_threshold=False)
         if isinstance(model.output, IndependentLevels):
             model.output.contradictions = 0
-        metrics = evaluate(model.climbs(test, calibration.temperature, progress), calibration)
+        metrics = evaluate(model.climbs(test, calibration, progress), calibration)
     contradictory = metrics["incoherent_fraction"]
     if isinstance(model.output, IndependentLevels):
         contradictory = model.output.contradictions / len(test)

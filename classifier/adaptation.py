@@ -7,6 +7,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from classifier.calibration import Calibration
 from classifier.coherence import MaxSweep, NodeProbs, PathSoftmax, SparsePair
 from classifier.errors import ReleaseMismatchError
 from taxonomy import Hierarchy
@@ -29,6 +30,7 @@ class AdaptedOutput(PathSoftmax):
 
     def __init__(self, before: Hierarchy, difference: Difference) -> None:
         super().__init__(before)
+        self.before = before
         self.hierarchy = Hierarchy.compile(difference.after)
         carriers = _carrier_positions(before, self.hierarchy, difference)
         carried = np.flatnonzero(carriers >= 0)
@@ -53,6 +55,24 @@ class AdaptedOutput(PathSoftmax):
         ends = cast("Tensor", self._merged(self.terminal_probs(logits, temperature)))  # (B, E)
         nodes = cast("Tensor", self._lift(self._above(ends))).clamp(0.0, 1.0)
         return NodeProbs(nodes, self._ends[ends.argmax(dim=1)])
+
+
+def adapted_calibration(calibration: Calibration, difference: Difference) -> Calibration:
+    """A calibration whose subtrees are those of the new release; subtrees that nothing carries are left out."""
+    subtrees = [
+        part.model_copy(update={"node": carrier})
+        for part in calibration.subtrees
+        if (carrier := difference.carriers.get(part.node)) is not None
+    ]
+    review = calibration.review
+    if review is not None:
+        kept = [
+            part.model_copy(update={"node": carrier})
+            for part in review.subtrees
+            if (carrier := difference.carriers.get(part.node)) is not None
+        ]
+        review = review.model_copy(update={"subtrees": tuple(kept)})
+    return calibration.model_copy(update={"subtrees": tuple(subtrees), "review": review})
 
 
 def _carrier_positions(

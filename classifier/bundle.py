@@ -19,7 +19,7 @@ from classifier.calibration import Calibration
 from classifier.card import model_card
 from classifier.config import TrainingConfig
 from classifier.errors import BundleError, ReleaseMismatchError, TrainingError, first_line
-from classifier.heads import HierarchicalNet
+from classifier.heads import HierarchicalNet, narrowed
 from classifier.method import PATH_SOFTMAX
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError, canonical_json, read_taxonomy
 
@@ -77,7 +77,7 @@ class Bundle:
 
     def load_net(self) -> HierarchicalNet:
         """The network with its weights, in evaluation mode. Raises BundleError on weights that do not fit."""
-        net = make_net(self.info.backbone, self.hierarchy)
+        net = make_net(self.info.backbone, self.hierarchy, self.info.training.head_width)
         try:
             net.load_state_dict(load_file(self.folder / WEIGHTS))
         except (SafetensorError, RuntimeError, OSError) as error:
@@ -85,13 +85,14 @@ class Bundle:
         return net.eval()
 
 
-def make_net(backbone: str, hierarchy: Hierarchy) -> HierarchicalNet:
+def make_net(backbone: str, hierarchy: Hierarchy, head_width: int = 0) -> HierarchicalNet:
     """The network of a bundle, with fresh weights. Raises BundleError on a backbone that timm does not know."""
     try:
         features = make_backbone(backbone, pretrained=False)
     except TrainingError as error:
         raise BundleError(str(error)) from None
-    return HierarchicalNet(features.network, PATH_SOFTMAX.make_heads(features.feature_count, hierarchy))
+    heads = narrowed(features.feature_count, head_width, lambda width: PATH_SOFTMAX.make_heads(width, hierarchy))
+    return HierarchicalNet(features.network, heads)
 
 
 def read_bundle(folder: str | Path) -> Bundle:

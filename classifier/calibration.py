@@ -1,85 +1,124 @@
-"""Calibration on held-out data: one temperature, and the conformal threshold of the decision depth."""
+"""What calibration leaves behind: the temperatures, thresholds and checks of a bundle's calibration.json."""
 
-import math
-from collections.abc import Iterable
-from typing import Self
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
-from classifier.errors import CalibrationError
-from classifier.method import Output
+from taxonomy import Hierarchy
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Guarantee = Literal["decisions", "images"]
 
 DEFAULT_TARGET_ACCURACY = 0.95
-_TEMPERATURES = np.geomspace(0.25, 4.0, 161)  # steps of 1.7 %, finer than a few hundred samples can tell apart
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Calibration(BaseModel):
-    """What a bundle's calibration.json holds."""
-
+class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    temperature: float = Field(default=1.0, gt=0)
+
+class SubtreeTarget(_Part):
+    """A target of its own for the assets whose best terminal is a node or lies under it."""
+
+    node: str
+    target_accuracy: float = Field(gt=0, lt=1)
+    threshold: float = Field(ge=0)
+    samples: int = Field(ge=0)
+
+
+class EnergyCheck(_Part):
+    """Assets of a larger energy than `limit` look like nothing in the taxonomy; `false_alarms` of the known ones do."""
+
+    limit: float = Field(allow_inf_nan=False)
+    false_alarms: float = Field(gt=0, lt=1)
+
+
+class ReviewSubtree(_Part):
+    """What a wrong decision costs under a node, others costing 1, and the review threshold that follows."""
+
+    node: str
+    cost: _Positive
+    threshold: float = Field(le=1)
+
+
+class ReviewPlan(_Part):
+    """How a budget of reviews is spent: decisions of less confidence than `threshold` go to people.
+
+    Expected figures are those of the calibration samples. reviews_per_day: assets sent to people, those without a
+    decision included. beyond_budget_per_day: assets without a decision for which no review is left. coverage: share of
+    assets decided without a person; accuracy: of those decisions.
+    """
+
+    budget_per_day: float = Field(ge=0)
+    assets_per_day: _Positive
+    threshold: float = Field(le=1)
+    subtrees: tuple[ReviewSubtree, ...] = ()
+    reviews_per_day: float = Field(ge=0)
+    beyond_budget_per_day: float = Field(ge=0)
+    coverage: float = Field(ge=0, le=1)
+    accuracy: float = Field(ge=0, le=1)
+    samples: int = Field(ge=0)
+
+
+class Calibration(_Part):
+    """What a bundle's calibration.json holds.
+
+    temperature divides all logits; where there are level_temperatures (L,) they do it instead, level by level.
+    guarantee: what `threshold` promises, see `classifier.risk`.
+    """
+
+    temperature: _Positive = 1.0
+    level_temperatures: tuple[_Positive, ...] = ()
     target_accuracy: float | None = Field(default=None, gt=0, lt=1)
     threshold: float | None = Field(default=None, ge=0)
+    guarantee: Guarantee = "images"  # the weaker promise, where a file says nothing
+    subtrees: tuple[SubtreeTarget, ...] = ()
+    energy: EnergyCheck | None = None
+    review: ReviewPlan | None = None
     samples: int = Field(default=0, ge=0)
     split: str = ""
 
-    def with_threshold(self, target_accuracy: float, wrong_probs: Floats) -> Self:
-        """This calibration with the conformal threshold of that target. Raises CalibrationError."""
-        threshold = conformal_threshold(wrong_probs, target_accuracy)
-        return self.model_copy(update={"target_accuracy": target_accuracy, "threshold": threshold})
+    def thresholds(self, hierarchy: Hierarchy) -> Floats | None:
+        """(N,) the decision threshold of an asset by its best terminal's node; None when none was calibrated."""
+        if self.threshold is None:
+            return None
+        own = [(part.node, part.target_accuracy, part.threshold) for part in self.subtrees]
+        return values_by_subtree(self.threshold, own, hierarchy)
+
+    def review_thresholds(self, hierarchy: Hierarchy) -> Floats:
+        """(N,) the confidence below which a decision goes to people, by the asset's best terminal's node."""
+        if self.review is None:
+            return np.zeros(len(hierarchy))
+        own = [(part.node, part.cost, part.threshold) for part in self.review.subtrees]
+        return values_by_subtree(self.review.threshold, own, hierarchy)
+
+    def alarms(self, energies: Floats | None, count: int) -> Bools:
+        """(count,) whether an asset looks like nothing in the taxonomy; never where there is no check or no energy."""
+        if self.energy is None or energies is None:
+            return np.zeros(count, dtype=bool)
+        return np.asarray(energies > self.energy.limit)
 
 
-def fit_temperature(batches: Iterable[tuple[Tensor, Tensor]], output: Output) -> float:
-    """The temperature with the least cross-entropy over (logits (B, C), label columns (B,)) batches.
+def values_by_subtree(default: float, own: list[tuple[str, float, float]], hierarchy: Hierarchy) -> Floats:
+    """(N,) the value of each node: that of the deepest subtree it lies in, else the default.
 
-    All candidates are scored in one pass, so that memory does not grow with the samples.
-    Source: Guo et al., "On calibration of modern neural networks", ICML 2017.
+    own: (node id, weight, value); of two subtrees of one level that share nodes the weightier wins. Raises
+    TaxonomyError on an unknown node.
     """
-    losses = np.zeros(len(_TEMPERATURES))
-    for logits, columns in batches:
-        for position, temperature in enumerate(_TEMPERATURES):
-            log_probs = output.log_probs(logits.double() / temperature)
-            losses[position] -= log_probs.gather(1, columns[:, None]).sum().item()
-    if not np.isfinite(losses).any():
-        raise CalibrationError("calibration: the model's outputs are not finite")
-    return float(_TEMPERATURES[int(np.nanargmin(losses))])
+    values = np.full(len(hierarchy), default)
+    placed = [(hierarchy.position(node), weight, value) for node, weight, value in own]
+    for position, _, value in sorted(placed, key=lambda part: (hierarchy.levels[part[0]], part[1])):
+        values[under(position, hierarchy)] = value
+    return values
 
 
-def conformal_threshold(wrong_probs: Floats, target_accuracy: float) -> float:
-    """The least threshold at which, on exchangeable data, an image gets no wrong decision with the target probability.
-
-    An image that gets no decision at all gets no wrong one: of the decisions made a larger share may be wrong.
-
-    wrong_probs: (n,) for each calibration sample the probability of the last wrong node met on the climb from its best
-    terminal, 0 if the terminal is right. The threshold lies just above the ceil((n + 1) * target)-th smallest of them:
-    a decision is wrong exactly when that probability reaches the threshold. Raises CalibrationError when n is too
-    small for the target. Source: split conformal prediction, Vovk et al. 2005; Lei et al. 2018.
-    """
-    if not 0 < target_accuracy < 1:
-        raise CalibrationError(f"target accuracy {target_accuracy} does not lie between 0 and 1")
-    rank = math.ceil((len(wrong_probs) + 1) * target_accuracy - 1e-9)
-    if rank > len(wrong_probs):
-        needed = math.ceil(target_accuracy / (1 - target_accuracy) - 1e-9)
-        raise CalibrationError(
-            f"target accuracy {target_accuracy} needs at least {needed} calibration samples, have {len(wrong_probs)}"
-        )
-    smallest = float(np.partition(wrong_probs, rank - 1)[rank - 1])
-    return 0.0 if smallest == 0.0 else float(np.nextafter(smallest, np.inf))
-
-
-def expected_calibration_error(confidences: Floats, correct: NDArray[np.bool_], bins: int = 15) -> float:
-    """ECE over bins of equal mass: the mean |accuracy - confidence| of the bins, weighted by their size; 0 when empty.
-
-    Source: Nguyen and O'Connor 2015, adaptive binning; Nixon et al. 2019.
-    """
-    if not len(confidences):
-        return 0.0
-    order = np.argsort(confidences, kind="stable")
-    gaps = correct[order].astype(np.float64) - confidences[order]
-    return float(sum(abs(part.sum()) for part in np.array_split(gaps, bins)) / len(gaps))
+def under(position: int, hierarchy: Hierarchy) -> Bools:
+    """(N,) whether a node is the one at this position or lies under it."""
+    lineage = hierarchy.lineage
+    rows = np.repeat(np.arange(len(hierarchy)), np.diff(lineage.indptr))
+    found = np.zeros(len(hierarchy), dtype=bool)
+    found[rows[lineage.indices == position]] = True
+    return found

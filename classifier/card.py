@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from classifier.calibration import Calibration
+from classifier.calibration import Calibration, Guarantee
 from taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -34,20 +34,66 @@ Full-path accuracy {metrics["full_path_accuracy"]:.3f}, hierarchical F1 {metrics
 
 ## Calibration and decision depth
 
-Temperature {calibration.temperature:.3f} from {calibration.samples} images of `{calibration.split}`.
-{_depth(calibration)}
+{_temperatures(calibration)} from {calibration.samples} images of `{calibration.split}`.
+{_depth(calibration)}{_energy(calibration)}{_review(calibration)}
 
 The split that measures here may be the one that calibrated: use `cladist evaluate` on images that neither training nor
 calibration has seen before you rely on a figure. The guarantee of the decision depth holds for images drawn from the
-same source as the calibration images, on average, and not for each node by itself.
+same source as the calibration images, on average over calibration sets, and not for each node by itself.
 """
 
 
+def _temperatures(calibration: Calibration) -> str:
+    if not calibration.level_temperatures:
+        return f"Temperature {calibration.temperature:.3f}"
+    by_level = ", ".join(f"{temperature:.3f}" for temperature in calibration.level_temperatures)
+    return f"Temperatures by level {by_level} (better on held-out images than {calibration.temperature:.3f} for all)"
+
+
 def _depth(calibration: Calibration) -> str:
-    if calibration.threshold is None:
+    if calibration.threshold is None or calibration.target_accuracy is None:
         return "No decision threshold: there were too few images for the target."
-    wrong = 1 - (calibration.target_accuracy or 0)
+    own = "".join(
+        f" Images whose best terminal lies under `{part.node}` have a target of their own, {part.target_accuracy:.3g}, "
+        f"and the threshold {part.threshold:.3f}, from {part.samples} images; the promise holds for them by themselves."
+        for part in calibration.subtrees
+    )
     return (
-        f"Decisions stop at the deepest node of at least {calibration.threshold:.3f}, so that at most a share of "
-        f"{wrong:.3g} of all images get a wrong one; images left undecided count as not wrong."
+        f"Decisions stop at the deepest node of at least {calibration.threshold:.3f}, so that "
+        f"{promise(calibration.guarantee, calibration.target_accuracy)}{own}"
+    )
+
+
+def promise(guarantee: Guarantee, target_accuracy: float) -> str:
+    """What a threshold promises, in words; the precise statement is that of `classifier.risk`."""
+    if guarantee == "images":
+        return (
+            f"at most a share of {1 - target_accuracy:.3g} of all images get a wrong one; images left undecided count "
+            "as not wrong."
+        )
+    return (
+        f"of the decisions made a share of at least {target_accuracy:.3g} is right, a decision on a coarser node than "
+        "the label's being right; images left undecided do not count. The share of wrong decisions among new images, "
+        "divided by the share of calibration images decided, is at most "
+        f"{1 - target_accuracy:.3g} in expectation."
+    )
+
+
+def _energy(calibration: Calibration) -> str:
+    if calibration.energy is None:
+        return ""
+    return (
+        f"\n\nImages of an energy above {calibration.energy.limit:.3f} are left undecided as unlike anything in the "
+        f"taxonomy; at most a share of {calibration.energy.false_alarms:.3g} of images like the calibration images are."
+    )
+
+
+def _review(calibration: Calibration) -> str:
+    plan = calibration.review
+    if plan is None:
+        return ""
+    return (
+        f"\n\nWith {plan.budget_per_day:.0f} reviews for {plan.assets_per_day:.0f} assets a day, decisions below "
+        f"{plan.threshold:.3f} go to people; a share of {plan.coverage:.3f} is then decided without them, and "
+        f"{plan.accuracy:.3f} of those rightly, by the calibration images."
     )

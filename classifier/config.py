@@ -16,6 +16,9 @@ class TrainingConfig(BaseModel):
     backbone: str = "resnet10t"
     warm_start: str = ""  # the model whose weights the training began with
     trainable: str = Field(default="all", pattern=r"^(all|head|last:[1-9]\d?)$")  # of the backbone's blocks: the last N
+    head_width: int = Field(
+        default=0, ge=0, le=65536
+    )  # features that the heads see, mapped from the backbone's; 0: all
 
     # images
     image_size_px: int = Field(default=112, ge=32, le=1024)

@@ -11,7 +11,7 @@ from taxonomy import PATH_SEPARATOR, Hierarchy
 
 Floats = NDArray[np.float64]
 
-_ALTERNATIVES = 3  # runners-up reported for each level
+DEFAULT_TOP = 4  # nodes named for each level: the path's own and three runners-up
 _DIGITS = 6
 
 
@@ -36,6 +36,16 @@ class LevelLabel:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeConfidence:
+    """A node that was asked for by name, whether it lies on the best path or not."""
+
+    level: int
+    node: str
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The deepest node of the best path that may be trusted, and why it is that one; node None means none may."""
 
@@ -48,43 +58,87 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class AssetPrediction:
-    """What Cladist says of one asset; the object of `predict --json`, of the database and of every interface."""
+    """What Cladist says of one asset; the object of `predict --json`, of the database and of every interface.
+
+    reported, bins: only where decode options ask for them.
+    """
 
     asset: str
     release: str
     model: str
     levels: tuple[LevelLabel, ...]
     decision: Decision
+    reported: tuple[NodeConfidence, ...] | None = None
+    bins: dict[str, float] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The object as plain JSON values."""
-        return asdict(self)
+        """The object as plain JSON values, without what nobody asked for."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 def predict_asset(
-    asset: str, probs: Floats, best: int, hierarchy: Hierarchy, *, model: str, threshold: float | None
+    asset: str,
+    probs: Floats,
+    best: int,
+    hierarchy: Hierarchy,
+    *,
+    model: str,
+    threshold: float | None,
+    review_threshold: float = 0.0,
+    top: int = DEFAULT_TOP,
 ) -> AssetPrediction:
-    """Say it of one asset: `probs` (N,) coherent and calibrated, `best` the position of the best terminal's node."""
+    """Say it of one asset: `probs` (N,) coherent and calibrated, `best` the position of the best terminal's node.
+
+    top: how many nodes of each level are named, that of the path among them.
+    """
     path = hierarchy.path(best, probs)
-    levels = tuple(_level_label(node, probs, hierarchy) for node in path)
-    decision = decide(path, probs, hierarchy, threshold)
+    levels = tuple(_level_label(node, probs, hierarchy, top) for node in path)
+    decision = decide(path, probs, hierarchy, threshold, review_threshold)
     return AssetPrediction(asset, hierarchy.release, model, levels, decision)
 
 
-def decide(path: Sequence[int], probs: Floats, hierarchy: Hierarchy, threshold: float | None) -> Decision:
+def decide(
+    path: Sequence[int],
+    probs: Floats,
+    hierarchy: Hierarchy,
+    threshold: float | None,
+    review_threshold: float = 0.0,
+) -> Decision:
     """Climb from the end of a path, (root, ..., best terminal), to the first node with p >= threshold.
 
-    Without a threshold the best terminal is taken as it is.
+    Without a threshold the best terminal is taken as it is. A decision of less confidence than the review threshold is
+    left to people.
     """
     names = tuple(hierarchy.names[node] for node in path)
     for length in range(len(path), 0, -1):
         node = path[length - 1]
         if threshold is None or probs[node] >= threshold:
+            if probs[node] < review_threshold:
+                return _undecided(_for_review(probs[node], names[:length], review_threshold))
             reason = _reason(length, path, probs, names, threshold)
             return Decision(
-                hierarchy.node_ids[node], names[:length], int(hierarchy.levels[node]), _confidence(probs[node]), reason
+                hierarchy.node_ids[node], names[:length], int(hierarchy.levels[node]), confidence(probs[node]), reason
             )
-    return Decision(None, (), 0, 0.0, _reason(0, path, probs, names, threshold))
+    return _undecided(_reason(0, path, probs, names, threshold))
+
+
+def unfamiliar(energy: float, limit: float, false_alarms: float) -> Decision:
+    """No decision on an asset that looks like nothing in the taxonomy."""
+    share = f"which {false_alarms:.3g} of known assets exceed"
+    return _undecided(f"unlike anything in the taxonomy: energy {energy:.3f} > limit {limit:.3f}, {share}")
+
+
+def confidence(prob: float) -> float:
+    """A probability as it is told: to six digits."""
+    return round(float(prob), _DIGITS)
+
+
+def _undecided(reason: str) -> Decision:
+    return Decision(None, (), 0, 0.0, reason)
+
+
+def _for_review(prob: float, names: Sequence[str], threshold: float) -> str:
+    return f"for review: {PATH_SEPARATOR.join(names)} has {prob:.3f} < review threshold {threshold:.3f}"
 
 
 def _reason(length: int, path: Sequence[int], probs: Floats, names: Sequence[str], threshold: float | None) -> str:
@@ -97,18 +151,14 @@ def _reason(length: int, path: Sequence[int], probs: Floats, names: Sequence[str
     return f"stopped at {above}: {too_low}" if length else f"undecided: {too_low}"
 
 
-def _level_label(node: int, probs: Floats, hierarchy: Hierarchy) -> LevelLabel:
+def _level_label(node: int, probs: Floats, hierarchy: Hierarchy, top: int) -> LevelLabel:
     level = int(hierarchy.levels[node])
     others = hierarchy.level_slices[level - 1]
-    ranked = others.start + np.argsort(-probs[others], kind="stable")[: _ALTERNATIVES + 1]
+    ranked = others.start + np.argsort(-probs[others], kind="stable")[:top]
     alternatives = [_alternative(int(other), probs, hierarchy) for other in ranked if other != node]
     label = _alternative(node, probs, hierarchy)
-    return LevelLabel(level, label.node, label.name, label.confidence, tuple(alternatives[:_ALTERNATIVES]))
+    return LevelLabel(level, label.node, label.name, label.confidence, tuple(alternatives[: top - 1]))
 
 
 def _alternative(node: int, probs: Floats, hierarchy: Hierarchy) -> Alternative:
-    return Alternative(hierarchy.node_ids[node], hierarchy.names[node], _confidence(probs[node]))
-
-
-def _confidence(prob: float) -> float:
-    return round(float(prob), _DIGITS)
+    return Alternative(hierarchy.node_ids[node], hierarchy.names[node], confidence(probs[node]))

@@ -37,6 +37,10 @@ class ReportError(CladistError):
     """A report that cannot be written; the message names the file."""
 
 
+class DecodeError(CladistError):
+    """Decode options that leave nothing to say."""
+
+
 class BundleError(CladistError):
     """A bundle that is missing, damaged or of another taxonomy release."""
 

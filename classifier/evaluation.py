@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.calibration import Calibration, expected_calibration_error
+from classifier.calibration import Calibration
+from classifier.reliability import expected_calibration_error
 from taxonomy import Hierarchy
 from taxonomy.metrics import hierarchical_f1, is_ancestor_or_self, lca_heights, operating_curve
 
@@ -28,6 +29,7 @@ class Climbs:
     samples, nodes, probs: (M,).     truth: (S,) node positions.
     top5: (S, L) whether a true node is among the five most probable of level 1, 2, ...
     incoherent: (S,) whether any node is more probable than a parent of it.
+    energies: (S,) see `classifier.energy`; None where the model has none.
     """
 
     hierarchy: Hierarchy
@@ -37,6 +39,7 @@ class Climbs:
     probs: Floats
     top5: Bools
     incoherent: Bools
+    energies: Floats | None = None
 
     @property
     def right(self) -> Bools:
@@ -48,11 +51,22 @@ class Climbs:
         """(S,) the step at which each climb begins: its deepest node."""
         return np.searchsorted(self.samples, np.arange(len(self.truth)))
 
+    @property
+    def best(self) -> Ints:
+        """(S,) the node at which each climb begins: the best terminal, or what of its path the label can judge."""
+        return self.nodes[self.ends]
+
     def wrong_probs(self) -> Floats:
         """For each sample labelled at a terminal: the probability of the last wrong node on its climb, else 0."""
+        return self._largest_probs(~self.right)
+
+    def root_probs(self) -> Floats:
+        """For each sample labelled at a terminal: the probability of the root of its climb."""
+        return self._largest_probs(np.ones(len(self.nodes), dtype=bool))
+
+    def _largest_probs(self, steps: Bools) -> Floats:
         found = np.zeros(len(self.truth))
-        wrong = ~self.right
-        np.maximum.at(found, self.samples[wrong], self.probs[wrong])
+        np.maximum.at(found, self.samples[steps], self.probs[steps])
         return found[self.hierarchy.is_terminal[self.truth]]
 
 
@@ -139,22 +153,63 @@ def level_metrics(climbs: Climbs, level: int) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """What was decided of S samples: whether anything, with what confidence (else 0), on which node, and if rightly.
+
+    unfamiliar, for_review: (S,) samples left undecided because they look like nothing in the taxonomy, or because the
+    plan sends them to people.
+    """
+
+    decided: Bools
+    confidences: Floats
+    nodes: Ints
+    right: Bools
+    unfamiliar: Bools
+    for_review: Bools
+
+
+def decisions(climbs: Climbs, calibration: Calibration) -> Decisions:
+    """The decisions of a calibration on these climbs, as `classifier.decoding.Decoder` makes them."""
+    hierarchy, best = climbs.hierarchy, climbs.best
+    thresholds = calibration.thresholds(hierarchy)
+    unfamiliar = calibration.alarms(climbs.energies, len(climbs.truth))
+    enough = np.ones(len(climbs.nodes), dtype=bool)
+    if thresholds is not None:
+        enough = climbs.probs >= thresholds[best][climbs.samples]
+    enough &= ~unfamiliar[climbs.samples]
+    samples, first = np.unique(climbs.samples[enough], return_index=True)
+    steps = np.flatnonzero(enough)[first]
+    for_review = np.zeros(len(climbs.truth), dtype=bool)
+    for_review[samples] = climbs.probs[steps] < calibration.review_thresholds(hierarchy)[best[samples]]
+    kept = ~for_review[samples]
+    samples, steps = samples[kept], steps[kept]
+    decided, right = np.zeros((2, len(climbs.truth)), dtype=bool)
+    confidences, nodes = np.zeros(len(climbs.truth)), np.full(len(climbs.truth), -1)
+    decided[samples], right[samples] = True, climbs.right[steps]
+    confidences[samples], nodes[samples] = climbs.probs[steps], climbs.nodes[steps]
+    return Decisions(decided, confidences, nodes, right, unfamiliar, for_review)
+
+
 def decision_metrics(climbs: Climbs, calibration: Calibration) -> dict[str, Any]:
     """How the decisions fare.
 
-    accuracy: of those made. coverage: share of samples with one. wrong_fraction: share of all samples with a wrong one,
-    which is what the conformal threshold bounds by 1 - target. mean_level: of the nodes decided on.
+    accuracy: of those made. coverage: share of samples with one. wrong_fraction: share of all samples with a wrong one.
+    What the threshold promises of them, `guarantee`, stands in `classifier.risk`. mean_level: of the nodes decided on.
+    unfamiliar_fraction, review_fraction: share of samples without a decision because they look like nothing in the
+    taxonomy, or because the plan sends them to people.
     """
-    threshold = calibration.threshold if calibration.threshold is not None else 0.0
-    samples, first = np.unique(climbs.samples[climbs.probs >= threshold], return_index=True)
-    steps = np.flatnonzero(climbs.probs >= threshold)[first]
+    made = decisions(climbs, calibration)
     return {
         "target_accuracy": calibration.target_accuracy,
         "threshold": calibration.threshold,
-        "accuracy": _mean(climbs.right[steps]),
-        "wrong_fraction": int((~climbs.right[steps]).sum()) / len(climbs.truth),
-        "coverage": len(samples) / len(climbs.truth),
-        "mean_level": _mean(climbs.hierarchy.levels[climbs.nodes[steps]]),
+        "guarantee": calibration.guarantee,
+        "accuracy": _mean(made.right[made.decided]),
+        "wrong_fraction": _mean(made.decided & ~made.right),
+        "coverage": _mean(made.decided),
+        "mean_level": _mean(climbs.hierarchy.levels[made.nodes[made.decided]]),
+        "unfamiliar_fraction": _mean(made.unfamiliar),
+        "review_fraction": _mean(made.for_review),
     }
 
 

@@ -1,5 +1,6 @@
 """One linear head per level, and the whole network: backbone, heads, coherence."""
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -35,6 +36,17 @@ class LevelHeads(nn.Module):
             bias = cast("nn.Linear", head).bias
             start, end = end, end + len(bias)
             bias.copy_(torch.logit(probs[start:end]))
+
+
+def narrowed(feature_count: int, width: int, make_heads: Callable[[int], nn.Module]) -> nn.Module:
+    """Heads on `width` features, which a linear map without a bias makes of the backbone's; 0 leaves these as they are.
+
+    A wide taxonomy on a wide backbone has most of its weights in the heads: D * C of them. This makes it
+    D * width + width * C.
+    """
+    if not width:
+        return make_heads(feature_count)
+    return nn.Sequential(nn.Linear(feature_count, width, bias=False), make_heads(width))
 
 
 def _head(feature_count: int, width: int) -> nn.Linear:

@@ -11,15 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from classifier.adaptation import adapted_calibration
 from classifier.backbone import Backbone, make_backbone
 from classifier.bundle import Bundle, BundleInfo, library_versions, write_bundle, write_calibration, write_metrics
+from classifier.calibrating import CalibrationOptions, calibrate_model
 from classifier.calibration import Calibration
 from classifier.config import TrainingConfig
 from classifier.dataset import ImageStore, PlainImages, check_images
-from classifier.errors import CalibrationError, TrainingError
+from classifier.errors import TrainingError
 from classifier.evaluation import evaluate
 from classifier.fitting import CHECKPOINT_GLOB, fit
-from classifier.heads import HierarchicalNet
+from classifier.heads import HierarchicalNet, narrowed
 from classifier.imbalance import draw_weights, log_priors, loss_weights
 from classifier.losses import HierarchicalLoss
 from classifier.manifest import Manifest, Sample, label_positions
@@ -88,7 +90,7 @@ def train_bundle(
         libraries=library_versions(),
     )
     calibration = calibrate(model, val, val_name, config.target_accuracy, progress, need_threshold=False)
-    metrics = evaluate(model.climbs(val, calibration.temperature, progress), calibration)
+    metrics = evaluate(model.climbs(val, calibration, progress), calibration)
     bundle = write_bundle(out, model.net, info, taxonomy, calibration)
     write_metrics(bundle, val_name, metrics)
     shutil.rmtree(work)
@@ -111,7 +113,8 @@ def train_model(
     """Train a network by the recipe; `work` holds its checkpoints, `val` is what early stopping watches."""
     torch.manual_seed(config.seed)
     backbone = make_backbone(config.backbone, checkpoint, pretrained=False if resume or start else None)
-    net = HierarchicalNet(backbone.network, method.make_heads(backbone.feature_count, hierarchy))
+    heads = narrowed(backbone.feature_count, config.head_width, lambda width: method.make_heads(width, hierarchy))
+    net = HierarchicalNet(backbone.network, heads)
     if start is not None:
         warm_start(net, hierarchy, *start)
     net = net.to(memory_format=torch.channels_last)
@@ -160,26 +163,23 @@ def calibrate(
     *,
     need_threshold: bool = True,
 ) -> Calibration:
-    """Temperature first, then the conformal threshold. Raises CalibrationError on too few samples for the target.
-
-    Unless `need_threshold`, too few samples give a calibration without a threshold instead.
-    """
-    temperature = model.temperature(samples, progress)
-    fitted = Calibration(temperature=temperature, samples=len(samples), split=split)
-    wrong_probs = model.climbs(samples, temperature, progress, "calibrate").wrong_probs()
-    try:
-        return fitted.with_threshold(target_accuracy, wrong_probs)
-    except CalibrationError:
-        if need_threshold:
-            raise
-        return fitted
+    """Calibrate for one target, the other options being the defaults: see `classifier.calibrating`."""
+    options = CalibrationOptions(target_accuracy)
+    return calibrate_model(model, samples, split, options, progress, need_threshold=need_threshold)
 
 
 def recalibrate_bundle(
-    bundle: Bundle, samples: Sequence[Sample], split: str, target_accuracy: float, progress: Progress = silent
+    bundle: Bundle, samples: Sequence[Sample], split: str, options: CalibrationOptions, progress: Progress = silent
 ) -> Bundle:
-    """Replace the bundle's calibration by one for this target."""
-    return write_calibration(bundle, calibrate(open_model(bundle), samples, split, target_accuracy, progress))
+    """Replace the bundle's calibration by one of these options, and measure it on the same samples for its card.
+
+    Raises CalibrationError, and TaxonomyError on an unknown node.
+    """
+    model = open_model(bundle)
+    calibration = calibrate_model(model, samples, split, options, progress)
+    written = write_calibration(bundle, calibration)
+    write_metrics(written, split, evaluate(model.climbs(samples, calibration, progress), calibration))
+    return written
 
 
 def evaluate_bundle(
@@ -187,7 +187,8 @@ def evaluate_bundle(
 ) -> dict[str, Any]:
     """The metrics of a bundle on samples that are labelled in its release, or in the other one of a `difference`."""
     model = open_model(bundle, difference)
-    return evaluate(model.climbs(samples, bundle.calibration.temperature, progress), bundle.calibration)
+    calibration = bundle.calibration if difference is None else adapted_calibration(bundle.calibration, difference)
+    return evaluate(model.climbs(samples, bundle.calibration, progress), calibration)
 
 
 def training_splits(manifest: Manifest) -> tuple[tuple[Sample, ...], tuple[Sample, ...], str]:

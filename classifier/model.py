@@ -1,24 +1,28 @@
 """A network with all that is needed to run it over labelled images."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from classifier.adaptation import AdaptedOutput
 from classifier.backbone import default_device
 from classifier.bundle import Bundle
-from classifier.calibration import fit_temperature
+from classifier.calibration import Calibration
 from classifier.dataset import Batch, PlainImages
+from classifier.energy import energies
 from classifier.evaluation import Climbs, collect_climbs
 from classifier.heads import HierarchicalNet
 from classifier.manifest import Sample, label_positions
 from classifier.method import PATH_SOFTMAX, Output
 from classifier.progress import Progress, silent
 from classifier.runtime import channel_stats, forward
+from classifier.temperature import column_temperatures
 from taxonomy import Hierarchy
 from taxonomy.diff import Difference
 
@@ -49,23 +53,24 @@ class Model:
             progress(stage, int(positions[-1]) + 1, len(samples), "")
 
     def climbs(
-        self, samples: Sequence[Sample], temperature: float, progress: Progress = silent, stage: str = "evaluate"
+        self, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent, stage: str = "evaluate"
     ) -> Climbs:
-        """The climbs of all samples at a temperature."""
-        return collect_climbs(self._predictions(samples, temperature, progress, stage), self.hierarchy)
+        """The climbs of all samples by probabilities at the temperatures of a calibration."""
+        known = (
+            self.output.before if isinstance(self.output, AdaptedOutput) else self.hierarchy
+        )  # whose columns they are
+        temperatures = column_temperatures(calibration, known).to(default_device())
+        found: list[NDArray[np.float64] | None] = []
 
-    def temperature(self, samples: Sequence[Sample], progress: Progress = silent) -> float:
-        """The temperature fitted on these samples."""
-        batches = self.logits(samples, progress, "calibrate")
-        columns = self.output.label_columns
-        return fit_temperature(((logits, columns[truth.to(columns.device)]) for logits, truth in batches), self.output)
+        def predictions() -> Iterator[tuple[Any, Any, Any]]:
+            for logits, truth in self.logits(samples, progress, stage):
+                found.append(energies(logits, self.output))
+                nodes, best = self.output.predict(logits / temperatures)
+                yield nodes.cpu().numpy(), best.cpu().numpy(), truth.numpy()
 
-    def _predictions(
-        self, samples: Sequence[Sample], temperature: float, progress: Progress, stage: str
-    ) -> Iterator[tuple[Any, Any, Any]]:
-        for logits, truth in self.logits(samples, progress, stage):
-            nodes, best = self.output.predict(logits, temperature)
-            yield nodes.cpu().numpy(), best.cpu().numpy(), truth.numpy()
+        climbs = collect_climbs(predictions(), self.hierarchy)
+        measured = [batch for batch in found if batch is not None]
+        return replace(climbs, energies=np.concatenate(measured) if measured else None)
 
 
 def open_model(bundle: Bundle, difference: Difference | None = None) -> Model:

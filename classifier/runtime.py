@@ -7,15 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from classifier.adaptation import AdaptedOutput
+from classifier.adaptation import AdaptedOutput, adapted_calibration
 from classifier.backbone import default_device
 from classifier.bundle import Bundle, read_bundle
 from classifier.coherence import NodeProbs
-from classifier.decision import AssetPrediction, predict_asset
-from classifier.errors import BundleError
+from classifier.decision import AssetPrediction
+from classifier.decoding import DecodeOptions, Decoder
+from classifier.energy import energies
+from classifier.errors import BundleError, DecodeError
 from classifier.heads import HierarchicalNet
 from classifier.images import decode, normalise, square_pixels
 from classifier.method import PATH_SOFTMAX
+from classifier.temperature import column_temperatures
 from taxonomy.diff import Difference
 
 
@@ -23,12 +26,19 @@ class Predictor:
     """A loaded bundle on one device; `predict` is what workers and the command line call.
 
     With a `difference` from the bundle's release to another its answers are given in that other release, whose
-    hierarchy is `hierarchy`; `unreachable` names the terminals of it that the bundle cannot answer.
+    hierarchy is `hierarchy`; `unreachable` names the terminals of it that the bundle cannot answer. Decode options do
+    not go with it: raises DecodeError.
     """
 
     def __init__(
-        self, bundle: Bundle, device: torch.device | None = None, difference: Difference | None = None
+        self,
+        bundle: Bundle,
+        device: torch.device | None = None,
+        options: DecodeOptions | None = None,
+        difference: Difference | None = None,
     ) -> None:
+        if difference is not None and options not in (None, DecodeOptions()):
+            raise DecodeError("decode options go with the bundle's own release only")
         self.bundle = bundle
         self._device = device or default_device()
         self._net = bundle.load_net().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -37,11 +47,14 @@ class Predictor:
         self.unreachable = adapted.unreachable if adapted is not None else ()
         self._output = (adapted or PATH_SOFTMAX.make_output(bundle.hierarchy)).to(self._device)
         self._stats = channel_stats(bundle.info.mean, bundle.info.std)
+        self._temperatures = column_temperatures(bundle.calibration, bundle.hierarchy).to(self._device)
+        carried = bundle.calibration if difference is None else adapted_calibration(bundle.calibration, difference)
+        self._decoder = Decoder(self.hierarchy, carried, bundle.model, options)
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Predictor":
-        """Read a bundle and its weights. Raises BundleError."""
-        return cls(read_bundle(folder))
+    def load(cls, folder: str | Path, options: DecodeOptions | None = None) -> "Predictor":
+        """Read a bundle and its weights. Raises BundleError, TaxonomyError on options that name an unknown node."""
+        return cls(read_bundle(folder), options=options)
 
     def pixels(self, content: bytes, source: str) -> Tensor:
         """(3, S, S) uint8 from the bytes of an image file. Raises AssetError."""
@@ -50,30 +63,31 @@ class Predictor:
 
     def probs(self, pixels: Tensor) -> NodeProbs:
         """Calibrated probabilities of (B, 3, S, S) uint8 images, on the CPU."""
-        logits = forward(self._net, pixels.to(self._device), self._stats)
-        nodes, best = self._output.predict(logits, self.bundle.calibration.temperature)
-        return NodeProbs(nodes.cpu(), best.cpu())
+        return self._node_probs(self._logits(pixels))
 
     def predict(self, assets: Sequence[str], pixels: Tensor) -> list[AssetPrediction]:
-        """One prediction for each named image of a (B, 3, S, S) uint8 batch.
+        """One prediction for each named image of a (B, 3, S, S) uint8 batch, as the decode options read it.
 
         Raises BundleError when the weights give numbers that are not finite.
         """
-        nodes, best = self.probs(pixels)
+        logits = self._logits(pixels)
+        nodes, best = self._node_probs(logits)
         rows = nodes.numpy()
         if not np.isfinite(rows).all():
             raise BundleError(f"{self.bundle.folder}: the model's outputs are not finite")
+        found = energies(logits, self._output)
+        heats = [None] * len(rows) if found is None else found.tolist()
         return [
-            predict_asset(
-                asset,
-                row,
-                int(end),
-                self.hierarchy,
-                model=self.bundle.model,
-                threshold=self.bundle.calibration.threshold,
-            )
-            for asset, row, end in zip(assets, rows, best, strict=True)
+            self._decoder.predict(asset, row, int(end), energy)
+            for asset, row, end, energy in zip(assets, rows, best, heats, strict=True)
         ]
+
+    def _logits(self, pixels: Tensor) -> Tensor:
+        return forward(self._net, pixels.to(self._device), self._stats)
+
+    def _node_probs(self, logits: Tensor) -> NodeProbs:
+        nodes, best = self._output.predict(logits / self._temperatures)
+        return NodeProbs(nodes.cpu(), best.cpu())
 
 
 def forward(net: HierarchicalNet, pixels: Tensor, stats: tuple[Tensor, Tensor]) -> Tensor:

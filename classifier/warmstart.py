@@ -26,6 +26,8 @@ def warm_start(net: HierarchicalNet, hierarchy: Hierarchy, bundle: Bundle, diffe
     """
     old = bundle.load_net()
     net.backbone.load_state_dict(old.backbone.state_dict())
+    if isinstance(net.heads, torch.nn.Sequential) and isinstance(old.heads, torch.nn.Sequential):
+        net.heads[0].load_state_dict(old.heads[0].state_dict())
     rows = _read_rows(old.heads)
     nodes, exact = _thetas(rows, bundle.hierarchy)
     wanted, wanted_exact = _wanted(nodes, exact, hierarchy, difference, bundle.hierarchy)
@@ -47,9 +49,11 @@ def _write_rows(heads: torch.nn.Module, rows: Tensor) -> None:
 
 
 def _linears(heads: torch.nn.Module) -> list[torch.nn.Linear]:
-    if not isinstance(heads, LevelHeads):
+    """The linear layers of level heads, in the order of their columns; narrowed heads stand behind another layer."""
+    levels = heads[1] if isinstance(heads, torch.nn.Sequential) else heads
+    if not isinstance(levels, LevelHeads):
         raise TypeError(f"a warm start needs level heads, not {type(heads).__name__}")
-    return [head for head in heads.heads if isinstance(head, torch.nn.Linear)]
+    return [head for head in levels.heads if isinstance(head, torch.nn.Linear)]
 
 
 def _thetas(rows: Tensor, hierarchy: Hierarchy) -> tuple[Tensor, dict[str, Tensor]]:

@@ -99,12 +99,21 @@ def progress_bars(*, hidden: bool = False) -> Iterator[ProgressListener]:
 def _decision_line(decision: dict[str, Any]) -> str:
     if decision["threshold"] is None:
         return "decision              no threshold: every answer is given in full"
+    target = decision["target_accuracy"]
+    of_decisions = decision["guarantee"] == "decisions"
+    right = f" (target at least {target:.3g})" if of_decisions else ""
+    wrong = "" if of_decisions else f" (target at most {1 - target:.3g})"
     return (
-        f"decision              {decision['wrong_fraction']:.3f} of all images decided wrongly (target at most "
-        f"{1 - decision['target_accuracy']:.3g}); {decision['accuracy']:.3f} of decisions right, "
+        f"decision              {decision['accuracy']:.3f} of decisions right{right}, "
         f"coverage {decision['coverage']:.3f}, mean level {decision['mean_level']:.2f}, "
-        f"threshold {decision['threshold']:.3f}"
+        f"threshold {decision['threshold']:.3f}; {decision['wrong_fraction']:.3f} of all images decided wrongly{wrong}"
+        f"{_left_out(decision)}"
     )
+
+
+def _left_out(decision: dict[str, Any]) -> str:
+    shares = ((decision["unfamiliar_fraction"], "unlike anything known"), (decision["review_fraction"], "for review"))
+    return "".join(f", {share:.3f} {what}" for share, what in shares if share)
 
 
 def _cell(value: object) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.evaluation import Climbs
+from classifier.reliability import reliability as reliability_curve
 from taxonomy.metrics import OperatingCurve, operating_curve
 
 Floats = NDArray[np.float64]
@@ -58,12 +59,11 @@ def reliability(climbs: Climbs, level: int) -> Reliability | None:
     confidences, right = climbs.probs[here], climbs.right[here]
     if not len(confidences):
         return None
-    order = np.argsort(confidences, kind="stable")
-    bins = np.array_split(order, max(1, min(_BINS, len(order) // _IMAGES_PER_BIN)))
-    counts = np.array([len(part) for part in bins], dtype=np.int64)
-    accuracy = np.array([right[part].mean() for part in bins])
+    confidence, accuracy, counts = reliability_curve(
+        confidences, right, max(1, min(_BINS, len(confidences) // _IMAGES_PER_BIN))
+    )
     low, high = wilson(accuracy, counts)
-    return Reliability(level, np.array([confidences[part].mean() for part in bins]), accuracy, low, high, counts)
+    return Reliability(level, confidence, accuracy, low, high, counts)
 
 
 def wilson(share: Floats, counts: Ints) -> tuple[Floats, Floats]:
@@ -121,6 +121,7 @@ def fully_labelled(climbs: Climbs) -> Climbs:
         probs=climbs.probs[steps],
         top5=climbs.top5[keep],
         incoherent=climbs.incoherent[keep],
+        energies=None if climbs.energies is None else climbs.energies[keep],
     )
 
 

@@ -30,7 +30,7 @@ def evaluate_with_report(
     samples = manifest.split(split)
     if against is not None:
         against.require_release(bundle.info.release, str(bundle.folder))
-    climbs = open_model(bundle).climbs(samples, bundle.calibration.temperature, progress)
+    climbs = open_model(bundle).climbs(samples, bundle.calibration, progress)
     train = label_positions(manifest.split("train"), bundle.hierarchy) if manifest.has_split("train") else None
     evaluated = Evaluated(
         Subject(bundle.model, str(bundle.folder), bundle.info.release, manifest.source, split),
@@ -41,7 +41,7 @@ def evaluate_with_report(
     )
     others = None
     if against is not None:
-        found = open_model(against).climbs(samples, against.calibration.temperature, progress, "against")
+        found = open_model(against).climbs(samples, against.calibration, progress, "against")
         others = (f"bundle {against.folder.name} ({against.model})", found)
     write_report(folder, evaluated, others)
     return evaluate(climbs, bundle.calibration)

@@ -1,12 +1,13 @@
 """Evaluation: a case small enough to work every number by hand, half-labelled truth included."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from random_taxonomies import balanced_tree
 
-from classifier.calibration import Calibration
+from classifier.calibration import Calibration, EnergyCheck, ReviewPlan, SubtreeTarget
 from classifier.evaluation import Climbs, collect_climbs, evaluate
 from taxonomy import Hierarchy, Node, Taxonomy
 from taxonomy.metrics import operating_curve
@@ -43,6 +44,31 @@ def test_the_climbs(climbs: Climbs) -> None:
 
 def test_the_last_wrong_probability_of_each_fully_labelled_sample(climbs: Climbs) -> None:
     assert climbs.wrong_probs().tolist() == [0.0, 0.5, 0.5]
+    assert climbs.root_probs().tolist() == [0.8, 0.7, 0.5]
+    assert climbs.best.tolist() == [A1, A1, A1, B]
+
+
+def test_strange_images_and_those_for_people_are_left_undecided(climbs: Climbs) -> None:
+    """The first sample's energy exceeds the limit; the second's decision, A by 0.7, is below the review threshold."""
+    plan = ReviewPlan(
+        budget_per_day=25, assets_per_day=100, threshold=0.75, reviews_per_day=25, beyond_budget_per_day=0,
+        coverage=1, accuracy=1, samples=4,
+    )  # fmt: skip
+    calibration = Calibration(
+        threshold=0.6, target_accuracy=0.9, energy=EnergyCheck(limit=-1.0, false_alarms=0.05), review=plan
+    )
+    strange = replace(climbs, energies=np.array([-0.5, -1.0, -2.0, -3.0]))
+    found = evaluate(strange, calibration)["decision"]
+    assert (found["coverage"], found["unfamiliar_fraction"], found["review_fraction"]) == (1 / 4, 1 / 4, 1 / 4)
+    assert found["accuracy"] == 1.0
+    assert evaluate(climbs, calibration)["decision"]["review_fraction"] == 2 / 4
+
+
+def test_each_subtree_is_decided_by_its_own_threshold(climbs: Climbs) -> None:
+    """Under A, where the first three samples lie, 0.75; elsewhere 0.9."""
+    own = SubtreeTarget(node="A", target_accuracy=0.6, threshold=0.75, samples=3)
+    found = evaluate(climbs, Calibration(threshold=0.9, target_accuracy=0.9, subtrees=(own,)))["decision"]
+    assert (found["coverage"], found["accuracy"], found["mean_level"]) == (1 / 4, 1.0, 1.0)
 
 
 def test_the_numbers(climbs: Climbs) -> None:
@@ -105,6 +131,9 @@ def test_the_decisions(
             "wrong_fraction": wrong,
             "coverage": coverage,
             "mean_level": mean_level,
+            "guarantee": "images",
+            "unfamiliar_fraction": 0.0,
+            "review_fraction": 0.0,
         }
     )
 

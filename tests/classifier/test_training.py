@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from classifier.bundle import Bundle
+from classifier.calibrating import CalibrationOptions
 from classifier.config import TrainingConfig
 from classifier.errors import CalibrationError, ManifestError, TrainingError
 from classifier.learning import evaluate_bundle, recalibrate_bundle, train_bundle
@@ -99,8 +100,8 @@ def test_too_few_images_for_a_threshold_give_none(painted: Path, labels_of: Labe
     assert bundle.calibration.threshold is None
     assert "No decision threshold" in (bundle.folder / "MODEL_CARD.md").read_text()
     with pytest.raises(CalibrationError, match=r"target accuracy 0\.99 needs at least 99 calibration samples, have 20"):
-        recalibrate_bundle(bundle, manifest.split("test"), "test", 0.99)
-    again = recalibrate_bundle(bundle, manifest.split("test"), "test", 0.8)
+        recalibrate_bundle(bundle, manifest.split("test"), "test", CalibrationOptions(0.99))
+    again = recalibrate_bundle(bundle, manifest.split("test"), "test", CalibrationOptions(0.8))
     assert again.calibration.threshold is not None
     assert (again.calibration.target_accuracy, again.calibration.split) == (0.8, "test")
     assert again.version != bundle.version

@@ -70,6 +70,35 @@ def test_the_whole_job_by_hand(cladist: Cladist) -> None:
     assert set(shown["prediction"]) == {"asset", "release", "model", "levels", "decision"} == set(prediction)
 
 
+@pytest.mark.usefixtures("labels")
+def test_calibrate_and_predict_by_their_options(cladist: Cladist) -> None:
+    """Targets by subtree, a review budget and the energy check are kept; decode options add what they are asked for."""
+    cladist.ok(*TRAIN, "--out", "b")
+    before = (cladist.folder / "b" / "MODEL_CARD.md").read_text()
+    words = ("calibrate", "b", "--labels", "labels.csv", "--split", "val", "--target-accuracy", "0.6")
+    budget = ("--reviews-per-day", "1", "--assets-per-day", "4", "--review-cost", "colour > blue=3")
+    targets = ("--target", "colour=0.5", "--false-alarms", "0.2")
+    assert "under 'colour': target accuracy 0.99 needs at least 99" in cladist.refused(
+        *words, "--target", "colour=0.99"
+    )
+    (found,) = map(json.loads, cladist.ok(*words, *targets, *budget, "--json"))
+    assert found["guarantee"] == "decisions"
+    assert [(part["node"], part["target_accuracy"]) for part in found["subtrees"]] == [("colour", 0.5)]
+    assert found["energy"]["false_alarms"] == 0.2
+    assert found["review"]["budget_per_day"] == 1
+    assert (cladist.folder / "b" / "MODEL_CARD.md").read_text() != before
+    assert "go to people" in "\n".join(cladist.ok(*words, *budget))
+    (cladist.folder / "colours.txt").write_text("colour > blue\n\n")
+    options = ("--under", "colour", "--block", "@colours.txt", "--report", "colour > blue", "--bin",
+               "all=colour > red,colour > blue", "--top-k", "1", "--decode", "crm")  # fmt: skip
+    (prediction,) = map(json.loads, cladist.ok("predict", "b", "test-blue-0.png", "--json", *options))
+    assert [label["node"] for label in prediction["levels"]] == ["colour", "colour > red"]
+    assert [label["alternatives"] for label in prediction["levels"]] == [[], []]
+    assert prediction["reported"] == [{"level": 2, "node": "colour > blue", "name": "blue", "confidence": 0.0}]
+    assert prediction["bins"] == {"all": 1.0}
+    assert "bin: all 1.000" in cladist.ok("predict", "b", "test-blue-0.png", *options)
+
+
 def test_jobs_are_listed_cancelled_and_retried(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
     """A queued job can be cancelled, a cancelled one retried, with one line where it cannot be."""
     make_bundle(cladist.folder / "b")
@@ -106,6 +135,8 @@ def test_commands_need_an_upgraded_database(cladist: Cladist) -> None:
         (["taxonomy", "check", "none.txt"], "none.txt: No such file"),
         (["jobs", "list", "--status", "lost"], "'lost' is not one of"),
         (["calibrate", "b", "--labels", "l", "--split", "val", "--target-accuracy", "1"], "--target-accuracy"),
+        (["predict", "b", "a.png", "--decode", "worst"], "--decode"),
+        (["predict", "b", "a.png", "--top-k", "0"], "--top-k"),
     ],
 )
 def test_wrong_use_is_one_line(cladist: Cladist, words: list[str], message: str) -> None:
@@ -164,6 +195,30 @@ def test_a_bundle_of_another_release_is_refused(cladist: Cladist, make_bundle: C
     (made.folder / "taxonomy.json").write_text(canonical_json(Taxonomy([Node("x", "X")])))
     Image.new("RGB", (9, 9)).save(cladist.folder / "a.png")
     assert "trained on taxonomy release" in cladist.refused("predict", "b", "a.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", "b", "a.png", "--under", "Nowhere"], "--under: no node has the id or path 'Nowhere'"),
+        (["predict", "b", "a.png", "--allow", "@none.txt"], "--allow: none.txt: No such file"),
+        (["predict", "b", "a.png", "--bin", "x"], "--bin takes NAME=NODE,NODE, not 'x'"),
+        (["predict", "b", "a.png", "--bin", "x=disc,nope"], "--bin: no node has the id or path 'nope'"),
+        (
+            ["predict", "b", "a.png", "--under", "disc", "--block", "disc"],
+            "nothing is left under 'disc', without 'disc'",
+        ),
+        (["calibrate", "b", "--labels", "l", "--split", "val", "--target", "disc"], "--target takes NODE=NUMBER"),
+        (["calibrate", "b", "--labels", "l", "--split", "val", "--target", "x=0.9"], "--target: no node has the id"),
+        (["calibrate", "b", "--labels", "l", "--split", "val", "--reviews-per-day", "5"], "both --reviews-per-day and"),
+    ],
+)
+def test_wrong_nodes_and_numbers_are_one_line(
+    cladist: Cladist, make_bundle: Callable[..., Bundle], words: list[str], message: str
+) -> None:
+    """Each names the option and what was given."""
+    make_bundle(cladist.folder / "b")
+    assert message in cladist.refused(*words)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ def train(
     chosen = {name: value for name, value in named.items() if value is not None}
     recipe = TrainingConfig.fast() if fast else begun[0].info.training if begun else _DEFAULTS
     config = recipe.changed({**parts, **chosen, "warm_start": begun[0].model if begun else ""})
+    if begun and config.head_width != begun[0].info.training.head_width:
+        raise click.UsageError("--from brings the heads along: leave head_width as it is")
     manifest = read_manifest(labels, read)
     with progress_bars(hidden=as_json) as progress:
         made = train_bundle(

@@ -1,0 +1,145 @@
+"""Calibrate a model on held-out images: temperatures first, then what must know them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from classifier.calibration import DEFAULT_TARGET_ACCURACY, Calibration, Guarantee, SubtreeTarget, values_by_subtree
+from classifier.energy import DEFAULT_FALSE_ALARMS, fit_energy_check
+from classifier.errors import CalibrationError
+from classifier.evaluation import Climbs
+from classifier.manifest import Sample
+from classifier.progress import Progress, silent
+from classifier.review import ReviewBudget, plan_reviews
+from classifier.risk import CLOSED, threshold_for
+from classifier.temperature import choose_level_temperatures, chunks, fit_temperature
+from taxonomy import Hierarchy
+
+if TYPE_CHECKING:
+    from classifier.model import Model
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_COMMON = -1.0  # the group of assets outside the subtrees with targets of their own
+_KEPT_LOGITS = 2**24  # of the samples that fit temperatures: 64 MiB of float32
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationOptions:
+    """What a calibration is to reach.
+
+    guarantee: see `classifier.risk`. subtree_targets: node id -> target of the assets whose best terminal is that node
+    or lies under it. false_alarms: share of known assets that may fail the energy check; 0 leaves the check out.
+    """
+
+    target_accuracy: float = DEFAULT_TARGET_ACCURACY
+    guarantee: Guarantee = "decisions"
+    subtree_targets: Mapping[str, float] = field(default_factory=dict)
+    false_alarms: float = DEFAULT_FALSE_ALARMS
+    review: ReviewBudget | None = None
+
+
+def calibrate_model(
+    model: "Model",
+    samples: Sequence[Sample],
+    split: str,
+    options: CalibrationOptions,
+    progress: Progress = silent,
+    *,
+    need_threshold: bool = True,
+) -> Calibration:
+    """Fit temperatures, the energy check, thresholds and the review plan, each knowing the ones before.
+
+    Raises CalibrationError on too few samples for a target. Unless `need_threshold`, too few for the target of all
+    give a calibration without a threshold instead.
+    """
+    fitted = fit_temperatures(model, samples, progress)
+    climbs = model.climbs(samples, fitted, progress, "calibrate")
+    fitted = fitted.model_copy(update={"samples": len(samples), "split": split})
+    if climbs.energies is not None:
+        fitted = fitted.model_copy(update={"energy": fit_energy_check(climbs.energies, options.false_alarms)})
+    try:
+        fitted = with_thresholds(fitted, climbs, options)
+    except CalibrationError:
+        if need_threshold or options.subtree_targets:
+            raise
+    if options.review is None:
+        return fitted
+    return fitted.model_copy(update={"review": plan_reviews(climbs, fitted, options.review)})
+
+
+def fit_temperatures(model: "Model", samples: Sequence[Sample], progress: Progress = silent) -> Calibration:
+    """One temperature, and those of the levels where they are better; on an even share of very many samples."""
+    stride = math.ceil(len(samples) * model.output.column_count / _KEPT_LOGITS)
+    batches = list(model.logits(samples[:: max(1, stride)], progress, "calibrate"))
+    logits = torch.cat([rows for rows, _ in batches])
+    truth = torch.cat([positions for _, positions in batches])
+    columns = model.output.label_columns[truth.to(model.output.label_columns.device)]
+    temperature = fit_temperature(chunks(logits, columns), model.output)
+    by_level = choose_level_temperatures(logits, columns, model.output, model.hierarchy, temperature)
+    return Calibration(temperature=temperature, level_temperatures=by_level)
+
+
+def with_thresholds(calibration: Calibration, climbs: Climbs, options: CalibrationOptions) -> Calibration:
+    """This calibration with its decision thresholds: of every subtree that has a target, and of all other assets.
+
+    Each is found from the samples that it applies to, those whose best terminal lies there: an asset's group is known
+    before its label, so that the guarantee holds for each group by itself. Assets that fail the energy check are never
+    decided, and count so. Raises CalibrationError on too few samples, naming the subtree.
+    """
+    groups = _groups(options.subtree_targets, climbs.hierarchy)
+    evidence = _evidence(calibration, climbs, groups)
+    subtrees = []
+    for number, (node, target) in enumerate(options.subtree_targets.items()):
+        inside = evidence.groups == number
+        threshold = evidence.threshold(inside, target, options.guarantee, f"under {node!r}: ")
+        subtrees.append(
+            SubtreeTarget(node=node, target_accuracy=target, threshold=threshold, samples=int(inside.sum()))
+        )
+    threshold = CLOSED  # where every terminal lies in a subtree with a target, no asset is decided by the common one
+    if (groups[climbs.hierarchy.terminals] == _COMMON).any():
+        where = "outside the subtrees with targets of their own: " if subtrees else ""
+        threshold = evidence.threshold(evidence.groups == _COMMON, options.target_accuracy, options.guarantee, where)
+    return calibration.model_copy(
+        update={
+            "target_accuracy": options.target_accuracy,
+            "threshold": threshold,
+            "guarantee": options.guarantee,
+            "subtrees": tuple(subtrees),
+        }
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """Of the n samples labelled at a terminal: what `classifier.risk` looks at, and the number of their group."""
+
+    wrong_probs: Floats
+    root_probs: Floats
+    groups: Floats
+
+    def threshold(self, inside: Bools, target: float, guarantee: Guarantee, where: str) -> float:
+        count = int(inside.sum())
+        try:
+            return threshold_for(guarantee, self.wrong_probs[inside], self.root_probs[inside], target)
+        except CalibrationError as error:
+            reach = f"; {count} reach at most {count / (count + 1):.3f}" if where and count else ""
+            raise CalibrationError(f"{where}{error}{reach}") from None
+
+
+def _evidence(calibration: Calibration, climbs: Climbs, groups: Floats) -> _Evidence:
+    at_terminal = climbs.hierarchy.is_terminal[climbs.truth]
+    known = ~calibration.alarms(climbs.energies, len(climbs.truth))[at_terminal]
+    return _Evidence(climbs.wrong_probs() * known, climbs.root_probs() * known, groups[climbs.best][at_terminal])
+
+
+def _groups(targets: Mapping[str, float], hierarchy: Hierarchy) -> Floats:
+    """(N,) the number of the subtree that a node's assets belong to, as `Calibration.thresholds` has it."""
+    numbered = [(node, target, float(number)) for number, (node, target) in enumerate(targets.items())]
+    return values_by_subtree(_COMMON, numbered, hierarchy)
