@@ -79,7 +79,7 @@ def test_calibrate_and_predict_by_their_options(cladist: Cladist) -> None:
     budget = ("--reviews-per-day", "1", "--assets-per-day", "4", "--review-cost", "colour > blue=3")
     targets = ("--target", "colour=0.5", "--false-alarms", "0.2")
     assert "under 'colour': target accuracy 0.99 needs at least 99" in cladist.refused(
-        *words, "--target", "colour=0.99"
+        *words, "--target", "colour=0.99", "--json"
     )
     (found,) = map(json.loads, cladist.ok(*words, *targets, *budget, "--json"))
     assert found["guarantee"] == "decisions"
