@@ -1,10 +1,10 @@
 """Canonical JSON: what Cladist itself writes."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.json_text import has_lone_surrogate, parse_json
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy
 from taxonomy.release import FORMAT as CANONICAL
@@ -31,14 +31,7 @@ def detect(text: str) -> bool:
 
 def parse(text: str, source: str) -> Taxonomy:
     """Build the taxonomy. Raises TaxonomyError on text that is not canonical JSON."""
-    try:
-        body = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise TaxonomyError(f"{source}: line {error.lineno}: not JSON: {error.msg}") from None
-    except ValueError as error:
-        raise TaxonomyError(f"{source}: not JSON: {error}") from None
-    except RecursionError:
-        raise TaxonomyError(f"{source}: JSON nested too deeply") from None
+    body = parse_json(text, source)
     if not isinstance(body, dict) or body.get("format") != CANONICAL or not isinstance(body.get("nodes"), list):
         raise TaxonomyError(f"{source}: expected an object with 'format': '{CANONICAL}' and a list 'nodes'")
     return Taxonomy((_node(entry, number, source) for number, entry in enumerate(body["nodes"], 1)), source)
@@ -54,7 +47,7 @@ def _node(entry: Any, number: int, source: str) -> Node:
             texts = [*value, *value.values()] if isinstance(value, dict) else value
             if not all(isinstance(text, str) for text in texts):
                 raise TaxonomyError(f"{source}: node {number}: {key!r} must hold text only")
-    if any("\ud800" <= sign <= "\udfff" for sign in json.dumps(entry, ensure_ascii=False)):
+    if has_lone_surrogate(entry):
         raise TaxonomyError(f"{source}: node {number} holds a lone surrogate, which is no Unicode text")
     if "id" not in entry or "name" not in entry:
         raise TaxonomyError(f"{source}: node {number} lacks an id or a name")

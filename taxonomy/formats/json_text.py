@@ -9,17 +9,27 @@ NAME_KEYS = ("name", "LabelName", "label", "title", "text", "prefLabel", "displa
 ID_KEYS = ("id", "node_id", "uid", "key", "code", "@id", "identifier", "full_id")
 
 
-def load_json(text: str, source: str) -> Any:
-    """The value of a JSON text. Raises TaxonomyError, with the line, on anything else, and on lone surrogates."""
+def parse_json(text: str, source: str) -> Any:
+    """The value of a JSON text. Raises TaxonomyError, with the line, on anything else."""
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise TaxonomyError(f"{source}: line {error.lineno}: not JSON: {error.msg}") from None
     except ValueError as error:
         raise TaxonomyError(f"{source}: not JSON: {error}") from None
     except RecursionError:
         raise TaxonomyError(f"{source}: JSON nested too deeply") from None
-    if "\\u" in text and any("\ud800" <= sign <= "\udfff" for sign in json.dumps(value, ensure_ascii=False)):
+
+
+def has_lone_surrogate(value: Any) -> bool:
+    """Whether a JSON value holds half a surrogate pair, which is no Unicode text and so in no release."""
+    return any("\ud800" <= sign <= "\udfff" for sign in json.dumps(value, ensure_ascii=False))
+
+
+def load_json(text: str, source: str) -> Any:
+    """The value of a JSON text. Raises TaxonomyError, with the line, on anything else, and on lone surrogates."""
+    value = parse_json(text, source)
+    if "\\u" in text and has_lone_surrogate(value):
         raise TaxonomyError(f"{source}: a lone surrogate, which is no Unicode text")
     return value
 

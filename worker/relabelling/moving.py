@@ -31,6 +31,10 @@ _CHUNK = 5000
 Heard = Callable[[int], None]  # how many assets are done
 
 
+def _unheard(_done: int) -> None:
+    """Listen to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a relabelling has done in all, over all its runs; `changed` is whether this run did any of it."""
@@ -54,7 +58,7 @@ def apply_relabelling(
     mapping: NodeMapping,
     *,
     batch: int = BATCH_ASSETS,
-    heard: Heard = print,
+    heard: Heard = _unheard,
 ) -> Outcome:
     """Move all labels of one release to the other, then activate the other.
 
