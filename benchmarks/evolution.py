@@ -55,7 +55,7 @@ def relabel(samples: Sequence[Sample], mapping: NodeMapping) -> tuple[Sample, ..
     moved = []
     for sample in samples:
         parts = mapping.targets.get(sample.node_id, (sample.node_id,))
-        moved.append(replace(sample, node_id=parts[seen[sample.node_id] % len(parts)]))
+        moved.append(replace(sample, node_ids=(parts[seen[sample.node_id] % len(parts)],)))
         seen[sample.node_id] += 1
     return tuple(moved)
 

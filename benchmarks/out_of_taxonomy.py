@@ -104,7 +104,7 @@ def measure(
     strange = thinned([s for s in manifest.split("test") if s.node_id in removed], limit)
     with TemporaryDirectory() as work, progress_bars() as progress:
         model, _ = train_model(known["train"], hierarchy, config, Path(work), progress=progress)
-    unlabelled = [replace(sample, node_id=hierarchy.node_ids[0]) for sample in strange]  # their node is unknown now
+    unlabelled = [replace(sample, node_ids=(hierarchy.node_ids[0],)) for sample in strange]  # their node is unknown now
     val, test, others = scores(model, known["val"]), scores(model, known["test"]), scores(model, unlabelled)
     rows: list[list[object]] = []
     for name in val:

@@ -4,14 +4,18 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
 from classifier.calibration import Calibration
 from classifier.coherence import MaxSweep, NodeProbs, PathSoftmax, SparsePair
 from classifier.errors import ReleaseMismatchError
+from classifier.multilabel import SigmoidMax
 from taxonomy import Hierarchy
 from taxonomy.diff import Difference
+
+Ints = NDArray[np.int64]
 
 
 class AdaptedOutput(PathSoftmax):
@@ -32,12 +36,10 @@ class AdaptedOutput(PathSoftmax):
         super().__init__(before)
         self.before = before
         self.hierarchy = Hierarchy.compile(difference.after)
-        carriers = _carrier_positions(before, self.hierarchy, difference)
+        carriers = _carrier_positions(before.terminals, before, self.hierarchy, difference)
         carried = np.flatnonzero(carriers >= 0)
         if not len(carried):
-            raise ReleaseMismatchError(
-                f"no node of release {before.release[:12]} is left in release {self.hierarchy.release[:12]}"
-            )
+            raise _nothing_left(before, self.hierarchy)
         ends, columns = np.unique(carriers[carried], return_inverse=True)
         shape = (len(ends), len(carriers))
         merges = csr_array((np.ones(len(carried), dtype=bool), (columns, carried)), shape=shape)  # (E, T)
@@ -45,16 +47,44 @@ class AdaptedOutput(PathSoftmax):
         self._above = SparsePair(csr_array(self.hierarchy.lineage[ends].T.tocsr()))  # (N, E)
         self._lift = MaxSweep(self.hierarchy)
         self.register_buffer("_ends", torch.from_numpy(ends), persistent=False)
-        reached = set(ends.tolist())
-        self.unreachable = tuple(
-            self.hierarchy.node_ids[node] for node in self.hierarchy.terminals.tolist() if node not in reached
-        )
+        self.unreachable = _unreachable(self.hierarchy, carriers)
 
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
         """Probabilities of all nodes of the new release, and the most probable node that carries old terminals."""
         ends = cast("Tensor", self._merged(self.terminal_probs(logits, temperature)))  # (B, E)
         nodes = cast("Tensor", self._lift(self._above(ends))).clamp(0.0, 1.0)
         return NodeProbs(nodes, self._ends[ends.argmax(dim=1)])
+
+
+class AdaptedSigmoidMax(SigmoidMax):
+    """Sigmoid and maximum of one release whose predictions speak of another.
+
+    Every old node's own logit goes to the node that carries it; a new node has the largest of those carried to it or to
+    what lies below it, so the answer is coherent. A node that nothing reaches has the probability 0.
+
+    unreachable: as for `AdaptedOutput`. Raises ReleaseMismatchError when no terminal at all is carried.
+    """
+
+    _carriers: Tensor
+    _carried: Tensor
+
+    def __init__(self, before: Hierarchy, difference: Difference) -> None:
+        after = Hierarchy.compile(difference.after)
+        super().__init__(after)
+        self.before, self.hierarchy = before, after
+        carriers = _carrier_positions(np.arange(len(before)), before, self.hierarchy, difference)
+        if not (carriers[before.terminals] >= 0).any():
+            raise _nothing_left(before, self.hierarchy)
+        self.register_buffer("_carried", torch.from_numpy(np.flatnonzero(carriers >= 0)), persistent=False)
+        self.register_buffer("_carriers", torch.from_numpy(carriers[carriers >= 0]), persistent=False)
+        self.unreachable = _unreachable(self.hierarchy, carriers)
+
+    def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
+        """Probabilities of all nodes of the new release by the logits (B, N) of the old, and its best terminal."""
+        wide = logits.double()
+        moved = wide.new_full((len(wide), self.node_count), -torch.inf)
+        places = self._carriers.expand(len(wide), -1)
+        return super().predict(moved.scatter_reduce(1, places, wide[:, self._carried], "amax"), temperature)
 
 
 def adapted_calibration(calibration: Calibration, difference: Difference) -> Calibration:
@@ -75,13 +105,20 @@ def adapted_calibration(calibration: Calibration, difference: Difference) -> Cal
     return calibration.model_copy(update={"subtrees": tuple(subtrees), "review": review})
 
 
-def _carrier_positions(
-    before: Hierarchy, after: Hierarchy, difference: Difference
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """(T,) for each old terminal the position of the new node that carries it, -1 where there is none."""
-    found = np.full(len(before.terminals), -1)
-    for place, terminal in enumerate(before.terminals):
-        carrier = difference.carriers[before.node_ids[terminal]]
+def _nothing_left(before: Hierarchy, after: Hierarchy) -> ReleaseMismatchError:
+    return ReleaseMismatchError(f"no node of release {before.release[:12]} is left in release {after.release[:12]}")
+
+
+def _unreachable(hierarchy: Hierarchy, carriers: Ints) -> tuple[str, ...]:
+    reached = set(carriers.tolist())
+    return tuple(hierarchy.node_ids[node] for node in hierarchy.terminals.tolist() if node not in reached)
+
+
+def _carrier_positions(nodes: Ints, before: Hierarchy, after: Hierarchy, difference: Difference) -> Ints:
+    """For each of these old nodes the position of the new node that carries it, -1 where there is none."""
+    found = np.full(len(nodes), -1)
+    for place, node in enumerate(nodes):
+        carrier = difference.carriers[before.node_ids[node]]
         if carrier is not None:
             found[place] = after.index[carrier]
     return found

@@ -17,10 +17,10 @@ from torch import nn
 from classifier.backbone import make_backbone
 from classifier.calibration import Calibration
 from classifier.card import model_card
-from classifier.config import TrainingConfig
+from classifier.config import Mode, TrainingConfig
 from classifier.errors import BundleError, ReleaseMismatchError, TrainingError, first_line
 from classifier.heads import HierarchicalNet, narrowed
-from classifier.method import PATH_SOFTMAX
+from classifier.method import make_heads
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError, canonical_json, read_taxonomy
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -42,7 +42,7 @@ class BundleInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["cladist-bundle/1"] = "cladist-bundle/1"
-    mode: Literal["single"] = "single"
+    mode: Mode = "single"
     backbone: str
     image_size_px: int = Field(ge=32, le=4096)
     mean: tuple[float, float, float]
@@ -77,7 +77,7 @@ class Bundle:
 
     def load_net(self) -> HierarchicalNet:
         """The network with its weights, in evaluation mode. Raises BundleError on weights that do not fit."""
-        net = make_net(self.info.backbone, self.hierarchy, self.info.training.head_width)
+        net = make_net(self.info.backbone, self.hierarchy, self.info.training.head_width, self.info.mode)
         try:
             net.load_state_dict(load_file(self.folder / WEIGHTS))
         except (SafetensorError, RuntimeError, OSError) as error:
@@ -85,13 +85,13 @@ class Bundle:
         return net.eval()
 
 
-def make_net(backbone: str, hierarchy: Hierarchy, head_width: int = 0) -> HierarchicalNet:
+def make_net(backbone: str, hierarchy: Hierarchy, head_width: int = 0, mode: Mode = "single") -> HierarchicalNet:
     """The network of a bundle, with fresh weights. Raises BundleError on a backbone that timm does not know."""
     try:
         features = make_backbone(backbone, pretrained=False)
     except TrainingError as error:
         raise BundleError(str(error)) from None
-    heads = narrowed(features.feature_count, head_width, lambda width: PATH_SOFTMAX.make_heads(width, hierarchy))
+    heads = narrowed(features.feature_count, head_width, lambda width: make_heads(width, hierarchy, mode))
     return HierarchicalNet(features.network, heads)
 
 

@@ -22,12 +22,12 @@ def model_card(
 
 A hierarchical classifier made with Cladist: {len(taxonomy)} nodes, {len(taxonomy.leaves)} leaves,
 {len(metrics["levels"])} levels; images of {info.image_size_px} px; trained for {info.training.epochs} epochs with
-seed {info.training.seed}. Probabilities are coherent: no node is more probable than a parent of it.
+seed {info.training.seed}.{_mode(info)} Probabilities are coherent: no node is more probable than a parent of it.
 
 ## Measured on the split `{split}` ({metrics["samples"]} images)
 
 Full-path accuracy {metrics["full_path_accuracy"]:.3f}, hierarchical F1 {metrics["hierarchical_f1"]:.3f}.
-
+{_sets(metrics)}
 | level | nodes | top-1 | top-5 | macro top-1 | ECE |
 |---|---|---|---|---|---|
 {levels}
@@ -41,6 +41,23 @@ The split that measures here may be the one that calibrated: use `cladist evalua
 calibration has seen before you rely on a figure. The guarantee of the decision depth holds for images drawn from the
 same source as the calibration images, on average over calibration sets, and not for each node by itself.
 """
+
+
+def _mode(info: "BundleInfo") -> str:
+    if info.mode == "single":
+        return ""
+    return " Multi-label: an image may carry several nodes; the tables judge its first answer by the nearest of them."
+
+
+def _sets(metrics: dict[str, Any]) -> str:
+    sets = metrics.get("label_sets")
+    if sets is None:
+        return ""
+    return (
+        f"\nLabel sets: AU(PRC) {sets['micro_auprc']:.3f}; of the decided nodes a share of {sets['precision']:.3f} is "
+        f"right, of the true ones a share of {sets['recall']:.3f} is decided. An image counts as rightly decided when "
+        "none of its decided nodes is wrong.\n"
+    )
 
 
 def _temperatures(calibration: Calibration) -> str:

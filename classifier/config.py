@@ -6,11 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from classifier.errors import TrainingError
 
+Mode = Literal["single", "multi"]  # one label an asset, or any number
+
 
 class TrainingConfig(BaseModel):
     """The training recipe. Its defaults train a small network from scratch on a laptop's processor."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Mode = "single"
 
     # the network
     backbone: str = "resnet10t"
@@ -35,7 +39,7 @@ class TrainingConfig(BaseModel):
     mixup_alpha: float = Field(default=0.2, gt=0)  # both shares come from Beta(alpha, alpha)
     plain_tail_fraction: float = Field(default=0.1, ge=0, le=1)  # last share of epochs without mixing
 
-    # what is learned
+    # what is learned; loss, smoothing, shares and adjustment are of the single-label mode
     loss: Literal["softmax", "margin"] = "softmax"  # margin: better where answers must be 90-95 % correct
     margin: float = Field(default=1.0, ge=0)  # for each edge between a terminal and the true one
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)  # weight spread evenly over the terminals
@@ -67,6 +71,12 @@ class TrainingConfig(BaseModel):
     def _mixing_happens_once(self) -> Self:
         if self.cutmix_probability + self.mixup_probability > 1:
             raise ValueError("cutmix_probability and mixup_probability add up to more than 1")
+        return self
+
+    @model_validator(mode="after")
+    def _sets_have_one_loss(self) -> Self:
+        if self.mode == "multi" and (self.loss != "softmax" or self.ancestor_share or self.logit_adjustment):
+            raise ValueError("loss=margin, ancestor_share and logit_adjustment are of the single-label mode")
         return self
 
     @classmethod

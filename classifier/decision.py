@@ -60,7 +60,8 @@ class Decision:
 class AssetPrediction:
     """What Cladist says of one asset; the object of `predict --json`, of the database and of every interface.
 
-    reported, bins: only where decode options ask for them.
+    reported, bins: only where decode options ask for them. decisions, decided: only in multi-label mode, of which
+    `classifier.labelsets` speaks: all the decided nodes without a decided child, and the ids of all decided nodes.
     """
 
     asset: str
@@ -70,10 +71,19 @@ class AssetPrediction:
     decision: Decision
     reported: tuple[NodeConfidence, ...] | None = None
     bins: dict[str, float] | None = None
+    decisions: tuple[Decision, ...] | None = None
+    decided: tuple[str, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The object as plain JSON values, without what nobody asked for."""
         return {key: value for key, value in asdict(self).items() if value is not None}
+
+    def on_path(self) -> tuple[bool, ...]:
+        """For each of the `levels` whether it is decided on, as the decision's node is and all above it."""
+        if self.decided is not None:
+            decided = set(self.decided)
+            return tuple(label.node in decided for label in self.levels)
+        return tuple(label.level <= self.decision.level for label in self.levels)
 
 
 def predict_asset(
@@ -114,18 +124,18 @@ def decide(
         node = path[length - 1]
         if threshold is None or probs[node] >= threshold:
             if probs[node] < review_threshold:
-                return _undecided(_for_review(probs[node], names[:length], review_threshold))
+                return undecided(_for_review(probs[node], names[:length], review_threshold))
             reason = _reason(length, path, probs, names, threshold)
             return Decision(
                 hierarchy.node_ids[node], names[:length], int(hierarchy.levels[node]), confidence(probs[node]), reason
             )
-    return _undecided(_reason(0, path, probs, names, threshold))
+    return undecided(_reason(0, path, probs, names, threshold))
 
 
 def unfamiliar(energy: float, limit: float, false_alarms: float) -> Decision:
     """No decision on an asset that looks like nothing in the taxonomy."""
     share = f"which {false_alarms:.3g} of known assets exceed"
-    return _undecided(f"unlike anything in the taxonomy: energy {energy:.3f} > limit {limit:.3f}, {share}")
+    return undecided(f"unlike anything in the taxonomy: energy {energy:.3f} > limit {limit:.3f}, {share}")
 
 
 def confidence(prob: float) -> float:
@@ -133,7 +143,8 @@ def confidence(prob: float) -> float:
     return round(float(prob), _DIGITS)
 
 
-def _undecided(reason: str) -> Decision:
+def undecided(reason: str) -> Decision:
+    """No decision, and why."""
     return Decision(None, (), 0, 0.0, reason)
 
 
@@ -155,10 +166,11 @@ def _level_label(node: int, probs: Floats, hierarchy: Hierarchy, top: int) -> Le
     level = int(hierarchy.levels[node])
     others = hierarchy.level_slices[level - 1]
     ranked = others.start + np.argsort(-probs[others], kind="stable")[:top]
-    alternatives = [_alternative(int(other), probs, hierarchy) for other in ranked if other != node]
-    label = _alternative(node, probs, hierarchy)
+    alternatives = [alternative(int(other), probs, hierarchy) for other in ranked if other != node]
+    label = alternative(node, probs, hierarchy)
     return LevelLabel(level, label.node, label.name, label.confidence, tuple(alternatives[: top - 1]))
 
 
-def _alternative(node: int, probs: Floats, hierarchy: Hierarchy) -> Alternative:
+def alternative(node: int, probs: Floats, hierarchy: Hierarchy) -> Alternative:
+    """A node with its name and confidence."""
     return Alternative(hierarchy.node_ids[node], hierarchy.names[node], confidence(probs[node]))

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from classifier.calibration import EnergyCheck
 from classifier.coherence import PathSoftmax
-from classifier.method import Output
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +16,7 @@ DEFAULT_FALSE_ALARMS = 0.05
 _SLACK = 1e-9
 
 
-def energies(logits: Tensor, output: Output) -> Floats | None:
+def energies(logits: Tensor, output: object) -> Floats | None:
     """(B,) energies of (B, C) uncalibrated logits: minus the log of the summed exponentials of the terminals' logits.
 
     None for an output that has no such logits. Source: Liu et al., "Energy-based out-of-distribution detection",

@@ -1,12 +1,13 @@
 """Rare nodes: how much they weigh, how often they are drawn, how likely they are before an image is seen.
 
-Every weight looks at all levels: a sample's is the mean over its label and the ancestors of it.
+Every weight looks at all levels: a sample's is the mean over its labels and the ancestors of them.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from classifier.config import TrainingConfig
 from taxonomy import Hierarchy
@@ -15,32 +16,30 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def node_counts(positions: Ints, hierarchy: Hierarchy) -> Ints:
-    """(N,) how many of the (S,) labels are the node or lie below it."""
-    labels = np.bincount(positions, minlength=len(hierarchy))
-    counts: Ints = labels @ hierarchy.lineage.astype(np.int64)
-    return counts
+def node_counts(carried: csr_array) -> Ints:
+    """(N,) how many samples carry each node, by (S, N) boolean rows of a sample's labels and all their ancestors."""
+    return np.bincount(carried.indices, minlength=carried.shape[1]).astype(np.int64)
 
 
-def loss_weights(positions: Ints, hierarchy: Hierarchy, config: TrainingConfig) -> Floats:
+def loss_weights(carried: csr_array, hierarchy: Hierarchy, config: TrainingConfig) -> Floats:
     """(S,) weights of the samples in the loss, 1 on average; by the effective number (1 - beta^n) / (1 - beta).
 
     Source: Cui et al., "Class-balanced loss based on effective number of samples", CVPR 2019, here at every level.
     """
     beta = config.effective_beta
     if config.class_weights == "none":
-        return np.ones(len(positions))
-    return _by_rarity(positions, hierarchy, lambda counts: (1 - beta) / (1 - beta**counts))
+        return np.ones(carried.shape[0])
+    return _by_rarity(carried, hierarchy, lambda counts: (1 - beta) / (1 - beta**counts))
 
 
-def draw_weights(positions: Ints, hierarchy: Hierarchy, config: TrainingConfig) -> Floats | None:
+def draw_weights(carried: csr_array, hierarchy: Hierarchy, config: TrainingConfig) -> Floats | None:
     """(S,) how often each sample is drawn in an epoch, 1 on average; None where each is drawn once.
 
     Source: square-root sampling, Mahajan et al. 2018, here at every level.
     """
     if config.resampling == "none":
         return None
-    return _by_rarity(positions, hierarchy, lambda counts: counts**-0.5)
+    return _by_rarity(carried, hierarchy, lambda counts: counts**-0.5)
 
 
 def log_priors(positions: Ints, hierarchy: Hierarchy) -> Floats:
@@ -56,9 +55,9 @@ def log_priors(positions: Ints, hierarchy: Hierarchy) -> Floats:
     return np.log(shares)
 
 
-def _by_rarity(positions: Ints, hierarchy: Hierarchy, weigh: Callable[[Floats], Floats]) -> Floats:
+def _by_rarity(carried: csr_array, hierarchy: Hierarchy, weigh: Callable[[Floats], Floats]) -> Floats:
     """(S,) the mean of the weights of each sample's nodes, each level scaled to a mean of 1 over its samples."""
-    counts = node_counts(positions, hierarchy).astype(np.float64)
+    counts = node_counts(carried).astype(np.float64)
     used = counts > 0
     weights = np.zeros(len(hierarchy))
     weights[used] = weigh(counts[used])
@@ -66,8 +65,6 @@ def _by_rarity(positions: Ints, hierarchy: Hierarchy, weigh: Callable[[Floats], 
         samples = counts[level].sum()
         if samples:
             weights[level] *= samples / (weights[level] * counts[level]).sum()
-    lineage = hierarchy.lineage.astype(np.float64)
-    means = (lineage @ weights) / np.diff(hierarchy.lineage.indptr)
-    found: Floats = means[positions]
+    found: Floats = (carried.astype(np.float64) @ weights) / np.diff(carried.indptr)
     scaled: Floats = found / found.mean()
     return scaled

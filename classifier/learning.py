@@ -7,29 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from classifier.adaptation import adapted_calibration
 from classifier.backbone import Backbone, make_backbone
 from classifier.bundle import Bundle, BundleInfo, library_versions, write_bundle, write_calibration, write_metrics
-from classifier.calibrating import CalibrationOptions, calibrate_model
+from classifier.calibrating import CalibrationOptions
 from classifier.calibration import Calibration
 from classifier.config import TrainingConfig
-from classifier.dataset import ImageStore, PlainImages, check_images
+from classifier.course import make_course
+from classifier.dataset import check_images
 from classifier.errors import TrainingError
-from classifier.evaluation import evaluate
 from classifier.fitting import CHECKPOINT_GLOB, fit
 from classifier.heads import HierarchicalNet, narrowed
-from classifier.imbalance import draw_weights, log_priors, loss_weights
-from classifier.losses import HierarchicalLoss
-from classifier.manifest import Manifest, Sample, label_positions
-from classifier.method import PATH_SOFTMAX, Method, Output
-from classifier.model import Model, open_model
+from classifier.labelsets import LabelSetModel
+from classifier.manifest import Manifest, Sample
+from classifier.method import Method
+from classifier.model import Model, calibrate_any, measure, open_model
+from classifier.multilabel import SigmoidMax
 from classifier.progress import Progress, silent
-from classifier.runtime import channel_stats
-from classifier.training import TrainingData, TrainingModule
+from classifier.running import channel_stats
+from classifier.training import TrainingModule
 from classifier.warmstart import warm_start
 from taxonomy import CladistError, Hierarchy, Taxonomy, release
 from taxonomy.diff import Difference
@@ -82,6 +80,7 @@ def train_bundle(
         raise
     info = BundleInfo(
         backbone=config.backbone,
+        mode=config.mode,
         image_size_px=config.test_size_px,
         mean=backbone.mean,
         std=backbone.std,
@@ -90,7 +89,7 @@ def train_bundle(
         libraries=library_versions(),
     )
     calibration = calibrate(model, val, val_name, config.target_accuracy, progress, need_threshold=False)
-    metrics = evaluate(model.climbs(val, calibration, progress), calibration)
+    metrics = measure(model, val, calibration, progress)
     bundle = write_bundle(out, model.net, info, taxonomy, calibration)
     write_metrics(bundle, val_name, metrics)
     shutil.rmtree(work)
@@ -104,58 +103,36 @@ def train_model(
     work: Path,
     *,
     val: Sequence[Sample] = (),
-    method: Method = PATH_SOFTMAX,
+    method: Method | None = None,
     checkpoint: Path | None = None,
     start: Start | None = None,
     resume: bool = False,
     progress: Progress = silent,
-) -> tuple[Model, Backbone]:
-    """Train a network by the recipe; `work` holds its checkpoints, `val` is what early stopping watches."""
+) -> tuple[Model | LabelSetModel, Backbone]:
+    """Train a network by the recipe; `work` holds its checkpoints, `val` is what early stopping watches.
+
+    method: other heads and another output than those of the recipe's mode.
+    """
     torch.manual_seed(config.seed)
     backbone = make_backbone(config.backbone, checkpoint, pretrained=False if resume or start else None)
-    heads = narrowed(backbone.feature_count, config.head_width, lambda width: method.make_heads(width, hierarchy))
+    course = make_course(samples, val if config.patience_epochs else (), hierarchy, config, method)
+    heads = narrowed(backbone.feature_count, config.head_width, course.make_heads)
     net = HierarchicalNet(backbone.network, heads)
     if start is not None:
         warm_start(net, hierarchy, *start)
     net = net.to(memory_format=torch.channels_last)
-    output = method.make_output(hierarchy)
     stats = channel_stats(backbone.mean, backbone.std)
-    data = training_data(samples, val if config.patience_epochs else (), hierarchy, output, config)
-    priors = torch.from_numpy(log_priors(_positions(samples, hierarchy), hierarchy)).float()
-    loss = HierarchicalLoss(output, hierarchy, config, priors)
-    data.images.fill(progress)
-    module = TrainingModule(net, output, loss, data, config, stats)
+    course.data.images.fill(progress)
+    module = TrainingModule(net, course.loss, course.data, config, stats)
     fit(module, config, work, progress, resume=resume)
-    return Model(module.trained(), output, hierarchy, stats, config.test_size_px), backbone
-
-
-def training_data(
-    samples: Sequence[Sample],
-    val: Sequence[Sample],
-    hierarchy: Hierarchy,
-    output: Output,
-    config: TrainingConfig,
-) -> TrainingData:
-    """What a module trains on: the samples, weighed and drawn as the recipe says."""
-    positions = _positions(samples, hierarchy)
-    given = np.array([sample.weight for sample in samples])
-    drawn = draw_weights(positions, hierarchy, config)
-    return TrainingData(
-        ImageStore(samples, config),
-        output.label_columns[torch.from_numpy(positions)],
-        torch.from_numpy(given * loss_weights(positions, hierarchy, config)).float(),
-        None if drawn is None else torch.from_numpy(drawn),
-        PlainImages(val, config.test_size_px) if val else None,
-        output.label_columns[torch.from_numpy(_positions(val, hierarchy))] if val else None,
-    )
-
-
-def _positions(samples: Sequence[Sample], hierarchy: Hierarchy) -> NDArray[np.int64]:
-    return np.array(label_positions(samples, hierarchy), dtype=np.int64)
+    trained = module.trained()
+    if isinstance(course.output, SigmoidMax):
+        return LabelSetModel(trained, course.output, hierarchy, stats, config.test_size_px), backbone
+    return Model(trained, course.output, hierarchy, stats, config.test_size_px), backbone
 
 
 def calibrate(
-    model: Model,
+    model: Model | LabelSetModel,
     samples: Sequence[Sample],
     split: str,
     target_accuracy: float,
@@ -165,7 +142,7 @@ def calibrate(
 ) -> Calibration:
     """Calibrate for one target, the other options being the defaults: see `classifier.calibrating`."""
     options = CalibrationOptions(target_accuracy)
-    return calibrate_model(model, samples, split, options, progress, need_threshold=need_threshold)
+    return calibrate_any(model, samples, split, options, progress, need_threshold=need_threshold)
 
 
 def recalibrate_bundle(
@@ -176,9 +153,9 @@ def recalibrate_bundle(
     Raises CalibrationError, and TaxonomyError on an unknown node.
     """
     model = open_model(bundle)
-    calibration = calibrate_model(model, samples, split, options, progress)
+    calibration = calibrate_any(model, samples, split, options, progress)
     written = write_calibration(bundle, calibration)
-    write_metrics(written, split, evaluate(model.climbs(samples, calibration, progress), calibration))
+    write_metrics(written, split, measure(model, samples, calibration, progress))
     return written
 
 
@@ -188,7 +165,7 @@ def evaluate_bundle(
     """The metrics of a bundle on samples that are labelled in its release, or in the other one of a `difference`."""
     model = open_model(bundle, difference)
     calibration = bundle.calibration if difference is None else adapted_calibration(bundle.calibration, difference)
-    return evaluate(model.climbs(samples, bundle.calibration, progress), calibration)
+    return measure(model, samples, calibration, progress)
 
 
 def training_splits(manifest: Manifest) -> tuple[tuple[Sample, ...], tuple[Sample, ...], str]:

@@ -1,6 +1,6 @@
-"""The training loss: smoothed targets, margins and priors around an output's cross-entropy."""
+"""The training losses: smoothed targets, margins and priors around a cross-entropy; and that of label sets."""
 
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -11,7 +11,43 @@ from classifier.coherence import SparsePair
 from classifier.config import TrainingConfig
 from classifier.errors import TrainingError
 from classifier.method import Output
+from classifier.multilabel import SigmoidMax
 from taxonomy import Hierarchy
+
+
+class TrainingLoss(Protocol):
+    """What a network is trained by; a torch module."""
+
+    def __call__(self, logits: Tensor, targets: Tensor, shares: Tensor | None = None) -> Tensor:
+        """(B,) losses of (B, C) logits; shares (B, B) of the targets in each image, see `classifier.mixing`."""
+
+    def plain(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """(B,) losses without what only helps training."""
+
+
+class LabelSetLoss(nn.Module):
+    """(logits (B, N), targets (B, N)) -> (B,) the mean over the nodes of the loss of sigmoid and maximum.
+
+    Where images are mixed, each image's loss is that of the label sets in it, by their shares: half a cat and half a
+    dog is not half of each label.
+    """
+
+    def __init__(self, output: SigmoidMax) -> None:
+        super().__init__()
+        self._output = output
+
+    def forward(self, logits: Tensor, targets: Tensor, shares: Tensor | None = None) -> Tensor:
+        """(B,) losses."""
+        if shares is None:
+            return self.plain(logits, targets)
+        own = shares.diagonal()
+        others = shares - torch.diag(own)
+        partner = others.argmax(dim=1)  # an image is mixed with one other
+        return own * self.plain(logits, targets) + others.amax(dim=1) * self.plain(logits, targets[partner])
+
+    def plain(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """(B,) losses."""
+        return self._output.loss(logits, targets).mean(dim=1)
 
 
 class HierarchicalLoss(nn.Module):
@@ -38,13 +74,19 @@ class HierarchicalLoss(nn.Module):
         if (self._missing or self._share) and output.column_count != len(_column_nodes(hierarchy)):
             raise TrainingError("the margin loss and ancestor_share need a logit for every node")
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, targets: Tensor, shares: Tensor | None = None) -> Tensor:
         """(B,) losses."""
+        if shares is not None:
+            targets = shares @ targets
         offsets = self._offsets
         if self._missing is not None:
             margins = self._config.margin * self._missing(targets)
             offsets = margins if offsets is None else margins + offsets
         return self._output.loss(logits, self.smoothed(targets), offsets)
+
+    def plain(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """(B,) cross-entropies of the targets as they are."""
+        return self._output.loss(logits, targets)
 
     def smoothed(self, targets: Tensor) -> Tensor:
         """(B, C) targets with the shares that ancestors and all terminals get."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from scipy.sparse import csr_array
+
 from classifier.errors import ManifestError, MissingImageError, UnknownNodeError
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError
 from taxonomy.formats import read_text
@@ -12,17 +14,26 @@ from taxonomy.formats.labels_csv import read_rows
 from taxonomy.formats.paths import split_path
 
 SPLITS = ("train", "val", "test")
+SEVERAL = "|"  # joins the nodes of one image in multi-label mode
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One labelled image; `line` is its row in the manifest, `weight` scales its loss."""
+    """One labelled image; `line` is its row in the manifest, `weight` scales its loss.
+
+    node_ids: one, and in multi-label mode any number from one up.
+    """
 
     image: Path
-    node_id: str
+    node_ids: tuple[str, ...]
     split: str
     weight: float
     line: int
+
+    @property
+    def node_id(self) -> str:
+        """Its label as the manifest has it: the node, or several joined by `|`."""
+        return SEVERAL.join(self.node_ids)
 
 
 @dataclass(frozen=True)
@@ -51,23 +62,26 @@ class Manifest:
         return grouped
 
 
-def read_manifest(path: str | Path, taxonomy: Taxonomy, images: Path | None = None) -> Manifest:
+def read_manifest(
+    path: str | Path, taxonomy: Taxonomy, images: Path | None = None, *, multi_label: bool = False
+) -> Manifest:
     """Read a labels.csv against a taxonomy; image paths are relative to `images`, by default to the file's folder.
 
-    Raises ManifestError, naming the line, on a missing header, a node or path that the taxonomy does not have, an
-    unknown split, a bad weight, and an image that is missing or lies outside that folder.
+    With `multi_label` a row may carry several nodes, joined by `|`. Raises ManifestError, naming the line, on a missing
+    header, a node or path that the taxonomy does not have, an unknown split, a bad weight, and an image that is missing
+    or lies outside that folder.
     """
     path = Path(path)
     root = (images or path.parent).resolve()
     try:
         rows = read_rows(read_text(path), str(path))
-        return Manifest(str(path), tuple(_samples(rows, str(path), root, taxonomy)))
+        return Manifest(str(path), tuple(_samples(rows, str(path), root, taxonomy, multi_label=multi_label)))
     except TaxonomyError as error:
         raise ManifestError(str(error)) from None
 
 
 def inspect_manifest(
-    path: str | Path, taxonomy: Taxonomy, images: Path | None = None
+    path: str | Path, taxonomy: Taxonomy, images: Path | None = None, *, multi_label: bool = False
 ) -> tuple[Manifest, tuple[ManifestError, ...]]:
     """Read a labels.csv as `read_manifest` does, but go on after a bad row: the sound rows, and the errors of the rest.
 
@@ -80,7 +94,7 @@ def inspect_manifest(
     try:
         for numbered in read_rows(read_text(path), str(path)):
             try:
-                samples.extend(_samples(iter([numbered]), str(path), root, taxonomy))
+                samples.extend(_samples(iter([numbered]), str(path), root, taxonomy, multi_label=multi_label))
             except ManifestError as error:
                 errors.append(error)
     except TaxonomyError as error:
@@ -89,32 +103,42 @@ def inspect_manifest(
 
 
 def label_positions(samples: Sequence[Sample], hierarchy: Hierarchy) -> list[int]:
-    """The position of each sample's node in the hierarchy."""
+    """The position of each sample's one node in the hierarchy."""
     return [hierarchy.position(sample.node_id) for sample in samples]
 
 
+def carried_nodes(samples: Sequence[Sample], hierarchy: Hierarchy) -> csr_array:
+    """(S, N) boolean CSR: in each row the nodes of a sample and all their ancestors."""
+    return hierarchy.closed([[hierarchy.position(node_id) for node_id in sample.node_ids] for sample in samples])
+
+
 def _samples(
-    rows: Iterator[tuple[int, Mapping[str, str]]], source: str, root: Path, taxonomy: Taxonomy
+    rows: Iterator[tuple[int, Mapping[str, str]]], source: str, root: Path, taxonomy: Taxonomy, *, multi_label: bool
 ) -> Iterator[Sample]:
-    known: dict[tuple[str, str], str] = {}
+    known: dict[tuple[str, str], tuple[str, ...]] = {}
     for line, row in rows:
         where = f"{source}: line {line}"
         label = (row.get("node", "").strip(), row.get("path", "").strip())
         if label not in known:
-            known[label] = _node_id(*label, where, taxonomy)
+            known[label] = _node_ids(*label, where, taxonomy, multi_label=multi_label)
         split = row.get("split", "").strip() or "train"
         if split not in SPLITS:
             raise ManifestError(f"{where}: unknown split {split!r}; known: {', '.join(SPLITS)}")
         yield Sample(_image(row["image"].strip(), where, root), known[label], split, _weight(row, where), line)
 
 
-def _node_id(node: str, path: str, where: str, taxonomy: Taxonomy) -> str:
+def _node_ids(node: str, path: str, where: str, taxonomy: Taxonomy, *, multi_label: bool) -> tuple[str, ...]:
     if not node and not path:
         raise ManifestError(f"{where}: neither a node nor a path")
-    if "|" in node and node not in taxonomy:
+    several = [part.strip() for part in node.split(SEVERAL)] if SEVERAL in node and node not in taxonomy else [node]
+    if len(several) > 1 and not multi_label:
         raise ManifestError(f"{where}: several nodes {node!r} need the multi-label mode; this one is single-label")
+    if len(several) > 1 and not all(several):
+        raise ManifestError(f"{where}: a blank node in {node!r}")
     try:
-        return taxonomy[node].id if node else taxonomy.find_path(split_path(path)).id
+        if not node:
+            return (taxonomy.find_path(split_path(path)).id,)
+        return tuple(dict.fromkeys(taxonomy[part].id for part in several))
     except TaxonomyError as error:
         raise UnknownNodeError(f"{where}: {error}") from None
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from classifier.coherence import NodeProbs, PathSoftmax
+from classifier.config import Mode
 from classifier.heads import LevelHeads
 from taxonomy import Hierarchy
 
@@ -41,3 +42,8 @@ class Method:
 
 
 PATH_SOFTMAX = Method(LevelHeads, PathSoftmax)
+
+
+def make_heads(feature_count: int, hierarchy: Hierarchy, mode: Mode) -> nn.Module:
+    """The heads of a mode: a label set holds an inner node by having no child of it, so needs no "stop here" logit."""
+    return LevelHeads(feature_count, hierarchy, stops=mode == "single")

@@ -8,25 +8,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from classifier.adaptation import AdaptedOutput
 from classifier.backbone import default_device
 from classifier.bundle import Bundle
+from classifier.calibrating import CalibrationOptions, calibrate_model
 from classifier.calibration import Calibration
-from classifier.dataset import Batch, PlainImages
 from classifier.energy import energies
-from classifier.evaluation import Climbs, collect_climbs
+from classifier.evaluation import Climbs, collect_climbs, evaluate
 from classifier.heads import HierarchicalNet
+from classifier.labelsets.calibrating import calibrate_sets
+from classifier.labelsets.evaluation import evaluate_sets
+from classifier.labelsets.model import LabelSetModel
 from classifier.manifest import Sample, label_positions
-from classifier.method import PATH_SOFTMAX, Output
+from classifier.method import Output
+from classifier.multilabel import SigmoidMax
 from classifier.progress import Progress, silent
-from classifier.runtime import channel_stats, forward
+from classifier.running import channel_stats, run_net
+from classifier.runtime import make_output
 from classifier.temperature import column_temperatures
 from taxonomy import Hierarchy
 from taxonomy.diff import Difference
-
-_EVALUATION_BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +46,9 @@ class Model:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield ((B, C) logits, (B,) true node positions) over the samples in order."""
         truth = torch.tensor(label_positions(samples, self.hierarchy))
-        device = default_device()
-        net = self.net.to(device).eval()
-        self.output.to(device)
-        loader: DataLoader[Batch] = DataLoader(PlainImages(samples, self.size_px), _EVALUATION_BATCH)
-        for pixels, positions in loader:
-            yield forward(net, pixels.to(device), self.stats), truth[positions]
-            progress(stage, int(positions[-1]) + 1, len(samples), "")
+        self.output.to(default_device())
+        for logits, positions in run_net(self.net, samples, self.stats, self.size_px, progress, stage):
+            yield logits, truth[positions]
 
     def climbs(
         self, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent, stage: str = "evaluate"
@@ -73,11 +71,43 @@ class Model:
         return replace(climbs, energies=np.concatenate(measured) if measured else None)
 
 
-def open_model(bundle: Bundle, difference: Difference | None = None) -> Model:
+def open_model(bundle: Bundle, difference: Difference | None = None) -> Model | LabelSetModel:
     """The model of a bundle, answering in the other release of a `difference` if there is one. Raises BundleError."""
-    stats = channel_stats(bundle.info.mean, bundle.info.std)
-    if difference is not None:
-        adapted = AdaptedOutput(bundle.hierarchy, difference)
-        return Model(bundle.load_net(), adapted, adapted.hierarchy, stats, bundle.info.image_size_px)
-    output = PATH_SOFTMAX.make_output(bundle.hierarchy)
-    return Model(bundle.load_net(), output, bundle.hierarchy, stats, bundle.info.image_size_px)
+    stats, size_px = channel_stats(bundle.info.mean, bundle.info.std), bundle.info.image_size_px
+    output, hierarchy = make_output(bundle, difference)
+    if isinstance(output, SigmoidMax):
+        return LabelSetModel(bundle.load_net(), output, hierarchy, stats, size_px)
+    return Model(bundle.load_net(), output, hierarchy, stats, size_px)
+
+
+def calibrate_any(
+    model: Model | LabelSetModel,
+    samples: Sequence[Sample],
+    split: str,
+    options: CalibrationOptions,
+    progress: Progress = silent,
+    *,
+    need_threshold: bool = True,
+) -> Calibration:
+    """The calibration of a model of either mode. Raises CalibrationError."""
+    if isinstance(model, LabelSetModel):
+        return calibrate_sets(model, samples, split, options, progress, need_threshold=need_threshold)
+    return calibrate_model(model, samples, split, options, progress, need_threshold=need_threshold)
+
+
+def measure(
+    model: Model | LabelSetModel, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent
+) -> dict[str, Any]:
+    """The metrics of a model on samples, as `cladist evaluate --json` prints them."""
+    return measured_climbs(model, samples, calibration, progress)[1]
+
+
+def measured_climbs(
+    model: Model | LabelSetModel, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent
+) -> tuple[Climbs, dict[str, Any]]:
+    """The climbs that the metrics come from, and the metrics."""
+    if isinstance(model, LabelSetModel):
+        scores = model.scores(samples, calibration, progress)
+        return scores.climbs, evaluate_sets(scores, calibration)
+    climbs = model.climbs(samples, calibration, progress)
+    return climbs, evaluate(climbs, calibration)

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from classifier.coherence import MaxSweep
+from classifier.coherence import MaxSweep, NodeProbs
 from taxonomy import Hierarchy
 
 
@@ -21,19 +21,24 @@ class SigmoidMax(nn.Module):
     NeurIPS 2020. Work and memory are linear in the edges, where theirs multiply by the dense N x N closure.
     """
 
+    _terminals: Tensor
+
     def __init__(self, hierarchy: Hierarchy) -> None:
         super().__init__()
         self.node_count = len(hierarchy)
         self._sweep = MaxSweep(hierarchy)
+        self.register_buffer("_terminals", torch.from_numpy(hierarchy.terminals), persistent=False)
 
     def node_logits(self, logits: Tensor) -> Tensor:
         """(B, N) -> (B, N) float32 or float64: the logit of p(v), i.e. the largest s below or at v; differentiable."""
         logits = _exact(logits)
         return logits.gather(1, self._sweep.sources(logits))
 
-    def predict(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
-        """(B, N) float64 probabilities, exactly coherent: no node exceeds a parent of it."""
-        return cast("Tensor", self._sweep(torch.sigmoid(logits.double() / temperature)))
+    def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
+        """Probabilities of all nodes, exactly coherent; of terminals that tie for the best, the deepest is it."""
+        nodes = cast("Tensor", self._sweep(torch.sigmoid(logits.double() / temperature)))
+        deepest_first = nodes[:, self._terminals].flip(1)
+        return NodeProbs(nodes, self._terminals.flip(0)[deepest_first.argmax(dim=1)])
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """(B, N) binary cross-entropies; `targets` (B, N) are 0 or 1 and closed upward.
@@ -53,10 +58,7 @@ class SigmoidMax(nn.Module):
 
 def closed_targets(labels: Sequence[Sequence[str]], hierarchy: Hierarchy) -> csr_array:
     """(S, N) boolean CSR: in each row the nodes of those ids and all their ancestors. Raises TaxonomyError."""
-    positions = [hierarchy.position(node_id) for row in labels for node_id in row]
-    bounds = np.cumsum([0, *map(len, labels)])
-    given = csr_array((np.ones(len(positions), dtype=np.int32), positions, bounds), shape=(len(labels), len(hierarchy)))
-    return csr_array(given @ hierarchy.lineage.astype(np.int32)).astype(bool)
+    return hierarchy.closed([[hierarchy.position(node_id) for node_id in row] for row in labels])
 
 
 def micro_average_precision(targets: csr_array, probs: NDArray[np.floating]) -> float:

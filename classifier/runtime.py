@@ -7,18 +7,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from classifier.adaptation import AdaptedOutput, adapted_calibration
+from classifier.adaptation import AdaptedOutput, AdaptedSigmoidMax, adapted_calibration
 from classifier.backbone import default_device
 from classifier.bundle import Bundle, read_bundle
-from classifier.coherence import NodeProbs
+from classifier.coherence import NodeProbs, PathSoftmax
 from classifier.decision import AssetPrediction
 from classifier.decoding import DecodeOptions, Decoder
 from classifier.energy import energies
 from classifier.errors import BundleError, DecodeError
-from classifier.heads import HierarchicalNet
-from classifier.images import decode, normalise, square_pixels
-from classifier.method import PATH_SOFTMAX
+from classifier.images import decode, square_pixels
+from classifier.labelsets.decoding import SetDecoder
+from classifier.multilabel import SigmoidMax
+from classifier.running import channel_stats, forward
 from classifier.temperature import column_temperatures
+from taxonomy import Hierarchy
 from taxonomy.diff import Difference
 
 
@@ -42,14 +44,14 @@ class Predictor:
         self.bundle = bundle
         self._device = device or default_device()
         self._net = bundle.load_net().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        adapted = AdaptedOutput(bundle.hierarchy, difference) if difference is not None else None
-        self.hierarchy = adapted.hierarchy if adapted is not None else bundle.hierarchy
-        self.unreachable = adapted.unreachable if adapted is not None else ()
-        self._output = (adapted or PATH_SOFTMAX.make_output(bundle.hierarchy)).to(self._device)
+        output, self.hierarchy = make_output(bundle, difference)
+        self.unreachable = output.unreachable if isinstance(output, AdaptedOutput | AdaptedSigmoidMax) else ()
+        self._output = output.to(self._device)
         self._stats = channel_stats(bundle.info.mean, bundle.info.std)
         self._temperatures = column_temperatures(bundle.calibration, bundle.hierarchy).to(self._device)
         carried = bundle.calibration if difference is None else adapted_calibration(bundle.calibration, difference)
-        self._decoder = Decoder(self.hierarchy, carried, bundle.model, options)
+        read = SetDecoder if bundle.info.mode == "multi" else Decoder
+        self._decoder = read(self.hierarchy, carried, bundle.model, options or DecodeOptions())
 
     @classmethod
     def load(cls, folder: str | Path, options: DecodeOptions | None = None) -> "Predictor":
@@ -90,13 +92,14 @@ class Predictor:
         return NodeProbs(nodes.cpu(), best.cpu())
 
 
-def forward(net: HierarchicalNet, pixels: Tensor, stats: tuple[Tensor, Tensor]) -> Tensor:
-    """(B, C) logits of (B, 3, S, S) uint8 images on the network's device."""
-    with torch.inference_mode():
-        logits: Tensor = net(normalise(pixels, *stats))
-    return logits
-
-
-def channel_stats(mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Mean and std as (3, 1, 1) tensors."""
-    return torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
+def make_output(bundle: Bundle, difference: Difference | None = None) -> tuple[PathSoftmax | SigmoidMax, Hierarchy]:
+    """What turns a bundle's logits into answers, and the hierarchy of these: that of the other release, if any."""
+    if bundle.info.mode == "multi":
+        if difference is None:
+            return SigmoidMax(bundle.hierarchy), bundle.hierarchy
+        sets = AdaptedSigmoidMax(bundle.hierarchy, difference)
+        return sets, sets.hierarchy
+    if difference is None:
+        return PathSoftmax(bundle.hierarchy), bundle.hierarchy
+    paths = AdaptedOutput(bundle.hierarchy, difference)
+    return paths, paths.hierarchy

@@ -178,7 +178,8 @@ def _predict(net: nn.Module, features: torch.Tensor, output: SigmoidMax) -> Floa
     device = default_device()
     with torch.inference_mode():
         parts = [
-            output.to(device).predict(net(part.to(device))).cpu() for part in torch.split(features, _PREDICTION_BATCH)
+            output.to(device).predict(net(part.to(device))).nodes.cpu()
+            for part in torch.split(features, _PREDICTION_BATCH)
         ]
     return torch.cat(parts).numpy()
 

@@ -17,7 +17,7 @@ from classifier.errors import CalibrationError
 from classifier.method import Output
 from taxonomy import Hierarchy
 
-_TEMPERATURES = np.geomspace(0.25, 4.0, 161)  # steps of 1.7 %, finer than a few hundred samples can tell apart
+TEMPERATURES = np.geomspace(0.25, 4.0, 161)  # steps of 1.7 %, finer than a few hundred samples can tell apart
 _SPAN = math.log(8.0)  # a level's temperature stays within this factor of the one temperature
 _FOLDS = 5
 _MIN_SAMPLES = 50  # fewer cannot tell temperatures by level from luck
@@ -31,13 +31,13 @@ def fit_temperature(batches: Iterable[tuple[Tensor, Tensor]], output: Output) ->
     All candidates are scored in one pass, so that memory does not grow with the samples. Raises CalibrationError when
     the logits are not finite. Source: Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
-    losses = np.zeros(len(_TEMPERATURES))
+    losses = np.zeros(len(TEMPERATURES))
     for logits, columns in batches:
-        for position, temperature in enumerate(_TEMPERATURES):
+        for position, temperature in enumerate(TEMPERATURES):
             losses[position] -= _log_likelihoods(logits.double() / temperature, columns, output).sum().item()
     if not np.isfinite(losses).any():
         raise CalibrationError("calibration: the model's outputs are not finite")
-    return float(_TEMPERATURES[int(np.nanargmin(losses))])
+    return float(TEMPERATURES[int(np.nanargmin(losses))])
 
 
 def fit_level_temperatures(

@@ -16,9 +16,9 @@ from classifier.errors import TrainingError
 from classifier.finetuning import freeze_blocks, parameter_groups, rest_frozen_norms
 from classifier.heads import HierarchicalNet
 from classifier.images import normalise
-from classifier.losses import HierarchicalLoss
-from classifier.method import Output
+from classifier.losses import TrainingLoss
 from classifier.mixing import Mixing
+from classifier.targets import Targets
 
 VAL_LOSS = "val_loss"
 _VAL_BATCH = 64
@@ -28,29 +28,26 @@ _VAL_BATCH = 64
 class TrainingData:
     """S training samples, and the images that training is watched on where it may stop early.
 
-    columns, weights: (S,) what each label stands for, and its weight in the loss. draw_weights: (S,) or None.
+    weights: (S,) of the samples in the loss. draw_weights: (S,) how often each is drawn, or None.
     """
 
     images: ImageStore
-    columns: Tensor
+    targets: Targets
     weights: Tensor
     draw_weights: Tensor | None = None
     val: PlainImages | None = None
-    val_columns: Tensor | None = None
+    val_targets: Targets | None = None
 
 
 class TrainingModule(lightning.LightningModule):
     """One network in training."""
 
-    _columns: Tensor
     _weights: Tensor
-    _val_columns: Tensor
 
     def __init__(
         self,
         net: HierarchicalNet,
-        output: Output,
-        loss: HierarchicalLoss,
+        loss: TrainingLoss,
         data: TrainingData,
         config: TrainingConfig,
         input_stats: tuple[Tensor, Tensor],
@@ -61,15 +58,13 @@ class TrainingModule(lightning.LightningModule):
         self.ema = ModelEmaV3(net, decay=config.ema_decay, use_warmup=True) if config.ema_decay else None
         if self.ema is not None:
             self.ema.requires_grad_(requires_grad=False)
-        self.output = output
         self.loss = loss
-        self._mixing = Mixing(output.column_count, config)
+        self._mixing = Mixing(config)
+        self._targets, self._val_targets = data.targets, data.val_targets
         self._data = data
         self._config = config
         self._input_stats = input_stats
-        self.register_buffer("_columns", data.columns, persistent=False)
         self.register_buffer("_weights", data.weights, persistent=False)
-        self.register_buffer("_val_columns", data.val_columns, persistent=False)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """The loader of the current epoch; the trainer asks anew for each."""
@@ -91,8 +86,8 @@ class TrainingModule(lightning.LightningModule):
         """The weighted mean loss of one batch."""
         pixels, positions = batch
         mixes = self._config.mixes_at(self.current_epoch)
-        images, targets = self._mixing(normalise(pixels, *self._input_stats), self._columns[positions], mixes=mixes)
-        losses = self.loss(self.net(images), targets)
+        images, shares = self._mixing(normalise(pixels, *self._input_stats), mixes=mixes)
+        losses = self.loss(self.net(images), self._targets(positions), shares)
         if not torch.isfinite(losses).all():
             raise TrainingError(f"the loss is not finite in epoch {self.current_epoch}: lower the learning rate")
         weights = self._weights[positions]
@@ -100,10 +95,10 @@ class TrainingModule(lightning.LightningModule):
         return mean
 
     def validation_step(self, batch: Batch, _batch_index: int) -> None:
-        """Log the mean cross-entropy of held-out labels under the weights that would be kept now."""
+        """Log the mean loss on held-out labels, unsmoothed, under the weights that would be kept now."""
         pixels, positions = batch
-        log_probs = self.output.log_probs(self.trained()(normalise(pixels, *self._input_stats)))
-        losses = -log_probs.gather(1, self._val_columns[positions][:, None])
+        logits = self.trained()(normalise(pixels, *self._input_stats))
+        losses = self.loss.plain(logits, cast("Targets", self._val_targets)(positions))
         self.log(VAL_LOSS, losses.mean(), on_epoch=True, batch_size=len(pixels), sync_dist=True)
 
     def on_train_batch_end(self, *_: Any) -> None:

@@ -29,6 +29,9 @@ def warm_start(net: HierarchicalNet, hierarchy: Hierarchy, bundle: Bundle, diffe
     if isinstance(net.heads, torch.nn.Sequential) and isinstance(old.heads, torch.nn.Sequential):
         net.heads[0].load_state_dict(old.heads[0].state_dict())
     rows = _read_rows(old.heads)
+    if bundle.info.mode == "multi":
+        _write_rows(net.heads, _own_rows(_read_rows(net.heads), rows, hierarchy, difference, bundle.hierarchy))
+        return
     nodes, exact = _thetas(rows, bundle.hierarchy)
     wanted, wanted_exact = _wanted(nodes, exact, hierarchy, difference, bundle.hierarchy)
     _write_rows(net.heads, _new_rows(_read_rows(net.heads), hierarchy, wanted, wanted_exact))
@@ -68,14 +71,10 @@ def _wanted(
     nodes: Tensor, exact: dict[str, Tensor], hierarchy: Hierarchy, difference: Difference, before: Hierarchy
 ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
     """New position -> the theta that it should have, and that of "exactly this" for inner terminals."""
-    sources: dict[str, list[tuple[str, int]]] = defaultdict(list)  # new id -> (old id, how many parts it became)
-    for change in difference.changes:
-        for new in change.new if change.old is not None else ():
-            sources[new].append((change.old or "", len(change.new)))
     is_inner = {int(node) for node in hierarchy.edges[:, 0]}
     wanted: dict[int, Tensor] = {}
     wanted_exact: dict[int, Tensor] = {}
-    for new, olds in sources.items():
+    for new, olds in _sources(difference).items():
         position = hierarchy.index[new]
         ends_here = position not in is_inner
         thetas = []
@@ -87,6 +86,23 @@ def _wanted(
         if kept and not ends_here:
             wanted_exact[position] = torch.stack(kept).mean(dim=0)
     return wanted, wanted_exact
+
+
+def _own_rows(fresh: Tensor, rows: Tensor, hierarchy: Hierarchy, difference: Difference, before: Hierarchy) -> Tensor:
+    """Multi-label: a node's row stands for itself, so it moves with the node; merged nodes start from the mean."""
+    moved = fresh.clone()
+    for new, olds in _sources(difference).items():
+        moved[hierarchy.index[new]] = torch.stack([rows[before.index[old]] for old, _ in olds]).mean(dim=0)
+    return moved
+
+
+def _sources(difference: Difference) -> dict[str, list[tuple[str, int]]]:
+    """New id -> the old ids that became it, each with the number of parts that it became."""
+    sources: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for change in difference.changes:
+        for new in change.new if change.old is not None else ():
+            sources[new].append((change.old or "", len(change.new)))
+    return sources
 
 
 def _shifted(theta: Tensor, by: float) -> Tensor:

@@ -129,6 +129,14 @@ class Hierarchy:
         """Positions of the node and all its ancestors, ascending."""
         return self.lineage.indices[self.lineage.indptr[node] : self.lineage.indptr[node + 1]].astype(np.int64)
 
+    def closed(self, sets: Sequence[Sequence[int]]) -> csr_array:
+        """(S, N) boolean CSR: in each row the positions of a set and of all their ancestors."""
+        columns = np.array([node for nodes in sets for node in nodes], dtype=np.int64)
+        bounds = np.cumsum([0, *map(len, sets)])
+        ones = np.ones(len(columns), dtype=np.int64)
+        chosen = csr_array((ones, columns, bounds), shape=(len(sets), len(self)))
+        return csr_array((chosen @ self.lineage.astype(np.int64)) > 0)
+
     def path(self, node: int, probs: NDArray[np.floating] | None = None) -> tuple[int, ...]:
         """Positions from a root to the node.
 

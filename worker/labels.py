@@ -76,7 +76,7 @@ def labels_under(
 
 
 def _label_rows(claim: Claim, prediction: AssetPrediction, release_id: int) -> Iterator[dict[str, Any]]:
-    for label in prediction.levels:
+    for label, on_path in zip(prediction.levels, prediction.on_path(), strict=True):
         yield {
             "asset_id": claim.asset_id,
             "release_id": release_id,
@@ -84,7 +84,7 @@ def _label_rows(claim: Claim, prediction: AssetPrediction, release_id: int) -> I
             "node_id": label.node,
             "level": label.level,
             "confidence": label.confidence,
-            "on_path": label.level <= prediction.decision.level,
+            "on_path": on_path,
             "source": MODEL,
         }
 

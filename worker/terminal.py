@@ -67,6 +67,11 @@ def print_metrics(metrics: dict[str, Any]) -> None:
         f"operating curve       AP {curve['ap']:.3f}, AC {curve['ac']:.3f}, recall at 90 % right "
         f"{curve['recall_at_90']:.3f}, at 95 % {curve['recall_at_95']:.3f}"
     )
+    if sets := metrics.get("label_sets"):
+        click.echo(
+            f"label sets            AU(PRC) {sets['micro_auprc']:.3f}, precision {sets['precision']:.3f}, "
+            f"recall {sets['recall']:.3f}, F1 {sets['f1']:.3f}, exact {sets['exact_match']:.3f}"
+        )
     click.echo(_decision_line(decision))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.datacheck.findings import Finding
-from classifier.manifest import Sample, label_positions
+from classifier.imbalance import node_counts
+from classifier.manifest import Sample, carried_nodes
 from taxonomy import PATH_SEPARATOR, Hierarchy
 
 Ints = NDArray[np.int64]
@@ -132,5 +133,4 @@ def _lopsided(counts: Counts) -> Iterator[Finding]:
 
 
 def _totals(samples: Sequence[Sample], hierarchy: Hierarchy) -> Ints:
-    labels = np.array(label_positions(samples, hierarchy), dtype=np.int64)
-    return np.bincount(hierarchy.lineage[labels].indices, minlength=len(hierarchy)).astype(np.int64)
+    return node_counts(carried_nodes(samples, hierarchy))

@@ -51,6 +51,7 @@ def check_labels(
     against: Path | None = None,
     bundle: Bundle | None = None,
     min_images: int = MIN_IMAGES,
+    multi_label: bool = False,
     progress: Progress = silent,
 ) -> Check:
     """Check the labels and every image they name; with `against` compare them to a production sample too.
@@ -58,7 +59,7 @@ def check_labels(
     With `bundle`, the production sample is compared as that model sees it, besides. Raises ManifestError when the file
     itself cannot be read, and DataCheckError when the production sample holds nothing.
     """
-    manifest, errors = inspect_manifest(labels, taxonomy)
+    manifest, errors = inspect_manifest(labels, taxonomy, multi_label=multi_label)
     production = production_images(against) if against else []
     samples, hierarchy = manifest.samples, Hierarchy.compile(taxonomy)
     findings = [_row_finding(error, manifest.source) for error in errors]

@@ -1,17 +1,19 @@
 """From a bundle and its labels to a report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifier.bundle import Bundle
-from classifier.evaluation import evaluate
-from classifier.manifest import Manifest, label_positions
-from classifier.model import open_model
+from classifier.manifest import Manifest, Sample
+from classifier.model import measured_climbs, open_model
 from classifier.progress import Progress, silent
 from classifier.report.page import Subject
 from classifier.report.writing import Evaluated, write_report
+from taxonomy import Hierarchy
 
 
 def evaluate_with_report(
@@ -30,18 +32,23 @@ def evaluate_with_report(
     samples = manifest.split(split)
     if against is not None:
         against.require_release(bundle.info.release, str(bundle.folder))
-    climbs = open_model(bundle).climbs(samples, bundle.calibration, progress)
-    train = label_positions(manifest.split("train"), bundle.hierarchy) if manifest.has_split("train") else None
+    climbs, metrics = measured_climbs(open_model(bundle), samples, bundle.calibration, progress)
+    train = _labels(manifest.split("train"), bundle.hierarchy) if manifest.has_split("train") else None
     evaluated = Evaluated(
         Subject(bundle.model, str(bundle.folder), bundle.info.release, manifest.source, split),
         samples,
         climbs,
         bundle.calibration,
-        None if train is None else np.array(train, dtype=np.int64),
+        train,
     )
     others = None
     if against is not None:
         found = open_model(against).climbs(samples, against.calibration, progress, "against")
         others = (f"bundle {against.folder.name} ({against.model})", found)
     write_report(folder, evaluated, others)
-    return evaluate(climbs, bundle.calibration)
+    return metrics
+
+
+def _labels(samples: Sequence[Sample], hierarchy: Hierarchy) -> NDArray[np.int64]:
+    """The positions of all labels, one after the other."""
+    return np.array([hierarchy.position(node) for sample in samples for node in sample.node_ids], dtype=np.int64)

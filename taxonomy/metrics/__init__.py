@@ -13,6 +13,7 @@ from taxonomy.metrics.overlap import (
     overlap,
     overlap_of_sets,
 )
+from taxonomy.metrics.rows import reduce_rows
 
 __all__ = [
     "OperatingCurve",
@@ -27,4 +28,5 @@ __all__ = [
     "operating_curve",
     "overlap",
     "overlap_of_sets",
+    "reduce_rows",
 ]

@@ -36,7 +36,7 @@ def overlap_of_sets(
     predicted: Sequence[Sequence[int]], truth: Sequence[Sequence[int]], hierarchy: Hierarchy, average: Average = "micro"
 ) -> Overlap:
     """The same for sets of nodes a sample, as multi-label prediction gives them: P and Y are closed upward."""
-    return _overlap(_closed(predicted, hierarchy), _closed(truth, hierarchy), average)
+    return _overlap(hierarchy.closed(predicted), hierarchy.closed(truth), average)
 
 
 def hierarchical_f1(predicted: Ints, truth: Ints, hierarchy: Hierarchy) -> float:
@@ -55,14 +55,6 @@ def is_ancestor_or_self(upper: Ints, lower: Ints, hierarchy: Hierarchy) -> NDArr
     rows = np.repeat(np.arange(len(hierarchy)), np.diff(hierarchy.lineage.indptr))
     known = rows.astype(np.int64) * len(hierarchy) + hierarchy.lineage.indices
     return np.isin(keys, known)
-
-
-def _closed(sets: Sequence[Sequence[int]], hierarchy: Hierarchy) -> csr_array:
-    """(S, N) boolean CSR of each sample's nodes and all their ancestors."""
-    rows = np.repeat(np.arange(len(sets)), [len(nodes) for nodes in sets])
-    columns = np.array([node for nodes in sets for node in nodes], dtype=np.int64)
-    chosen = csr_array((np.ones(len(rows), dtype=np.int64), (rows, columns)), shape=(len(sets), len(hierarchy)))
-    return csr_array((chosen @ hierarchy.lineage.astype(np.int64)) > 0)
 
 
 def _overlap(ours: csr_array, theirs: csr_array, average: Average) -> Overlap:

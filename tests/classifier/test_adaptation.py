@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -162,6 +163,7 @@ class FakeBundle:
 
     def __init__(self, net: HierarchicalNet, hierarchy: Hierarchy) -> None:
         self.hierarchy = hierarchy
+        self.info = SimpleNamespace(mode="single")
         self._net = net
 
     def load_net(self) -> HierarchicalNet:

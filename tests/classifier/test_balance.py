@@ -15,7 +15,7 @@ from taxonomy import Hierarchy
 
 def samples(**counts: int) -> list[Sample]:
     """So many training samples of each node."""
-    return [Sample(Path("x"), node, "train", 1.0, 2) for node, count in counts.items() for _ in range(count)]
+    return [Sample(Path("x"), (node,), "train", 1.0, 2) for node, count in counts.items() for _ in range(count)]
 
 
 def of_kind(findings: list[Finding], kind: str) -> list[tuple[str, str]]:
@@ -30,14 +30,14 @@ def found(hierarchy: Hierarchy, labelled: list[Sample]) -> list[Finding]:
 def test_an_empty_split_says_what_follows(split: str, severity: str) -> None:
     """Without train nothing can be trained; without the others there is a fallback, or a lack, to be told of."""
     others = [name for name in ("train", "val", "test") if name != split]
-    labelled = [Sample(Path("x"), node, name, 1.0, 2) for name in others for node in "ab"]
+    labelled = [Sample(Path("x"), (node,), name, 1.0, 2) for name in others for node in "ab"]
     (finding,) = split_findings("l.csv", labelled)
     assert (finding.kind, finding.severity, finding.where) == ("empty_split", severity, f"l.csv: {split}")
 
 
 def test_all_samples_of_one_label() -> None:
     """Nothing to tell apart is an error."""
-    labelled = [Sample(Path("x"), "a", name, 1.0, 2) for name in ("train", "val", "test")]
+    labelled = [Sample(Path("x"), ("a",), name, 1.0, 2) for name in ("train", "val", "test")]
     (finding,) = split_findings("l.csv", labelled)
     assert (finding.kind, finding.severity) == ("single_label", "error")
     assert finding.what.startswith("all 3 samples are labelled 'a'")
@@ -108,7 +108,7 @@ def test_eleven_thousand_nodes_take_seconds() -> None:
     """Time linear in the nodes."""
     hierarchy = Hierarchy.compile(balanced_tree(10, 5))
     leaves = np.random.default_rng(0).choice(hierarchy.terminals, 20_000)
-    labelled = [Sample(Path("x"), hierarchy.node_ids[leaf], "train", 1.0, 2) for leaf in leaves]
+    labelled = [Sample(Path("x"), (hierarchy.node_ids[leaf],), "train", 1.0, 2) for leaf in leaves]
     started = time.process_time()
     assert len(found(hierarchy, labelled)) > 1000
     assert time.process_time() - started < 10

@@ -127,7 +127,7 @@ def test_a_key_too_many(bundle: Bundle, name: str) -> None:
         ("image_size_px", 100_000),
         ("mean", [0.5]),
         ("release", "abc"),
-        ("mode", "multi"),
+        ("mode", "several"),
         ("backbone", None),
         ("training", {"epochs": 0}),
     ],

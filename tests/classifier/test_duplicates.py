@@ -31,7 +31,7 @@ def check(tmp_path: Path) -> Callable[..., list[Finding]]:
         for number, (image, node, split) in enumerate(rows):
             path = tmp_path / f"{number}.png"
             image.save(path)
-            samples.append(Sample(path, node, split, 1.0, 2 + number))
+            samples.append(Sample(path, (node,), split, 1.0, 2 + number))
         return list(duplicate_findings(samples, survey([sample.image for sample in samples])))
 
     return run

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from classifier.config import TrainingConfig
 from classifier.imbalance import draw_weights, log_priors, loss_weights, node_counts
@@ -11,19 +12,24 @@ from taxonomy import Hierarchy
 LABELS = np.array([2] * 6 + [3] * 2 + [4] * 1 + [1] * 1)
 
 
+def carried(tree: Hierarchy) -> csr_array:
+    """The nodes of each sample: its label and what lies above."""
+    return tree.closed([[label] for label in LABELS])
+
+
 def test_counts_go_up_to_the_roots(tree: Hierarchy) -> None:
-    assert node_counts(LABELS, tree).tolist() == [8, 2, 6, 2, 1, 0]
+    assert node_counts(carried(tree)).tolist() == [8, 2, 6, 2, 1, 0]
 
 
 def test_without_an_option_all_count_alike(tree: Hierarchy) -> None:
     config = TrainingConfig()
-    assert loss_weights(LABELS, tree, config).tolist() == [1.0] * 10
-    assert draw_weights(LABELS, tree, config) is None
+    assert loss_weights(carried(tree), tree, config).tolist() == [1.0] * 10
+    assert draw_weights(carried(tree), tree, config) is None
 
 
 def test_rare_nodes_are_drawn_by_the_root_of_their_count(tree: Hierarchy) -> None:
     """The mean over the levels of 1 / sqrt(n), each level scaled to a mean of 1 over its samples."""
-    drawn = draw_weights(LABELS, tree, TrainingConfig(resampling="sqrt"))
+    drawn = draw_weights(carried(tree), tree, TrainingConfig(resampling="sqrt"))
     assert drawn is not None
     upper = {0: 8**-0.5, 1: 2**-0.5}
     lower = {2: 6**-0.5, 3: 2**-0.5, 4: 1.0}
@@ -36,13 +42,13 @@ def test_rare_nodes_are_drawn_by_the_root_of_their_count(tree: Hierarchy) -> Non
 
 
 def test_the_effective_number_weighs_rare_nodes_more(tree: Hierarchy) -> None:
-    weights = loss_weights(LABELS, tree, TrainingConfig(class_weights="effective", effective_beta=0.9))
+    weights = loss_weights(carried(tree), tree, TrainingConfig(class_weights="effective", effective_beta=0.9))
     assert weights.mean() == pytest.approx(1.0)
     assert weights[0] < weights[6] < weights[8]
 
 
 def test_a_beta_of_nothing_weighs_alike(tree: Hierarchy) -> None:
-    weights = loss_weights(LABELS, tree, TrainingConfig(class_weights="effective", effective_beta=0.0))
+    weights = loss_weights(carried(tree), tree, TrainingConfig(class_weights="effective", effective_beta=0.0))
     assert weights.tolist() == pytest.approx([1.0] * 10)
 
 

@@ -51,7 +51,7 @@ def dense_maximum(values: torch.Tensor, closure: torch.Tensor) -> torch.Tensor:
 def test_probabilities_by_their_definition(case: Case) -> None:
     taxonomy, hierarchy, logits, _ = case
     expected = dense_maximum(torch.sigmoid(logits), dense_closure(taxonomy, hierarchy))
-    torch.testing.assert_close(SigmoidMax(hierarchy).predict(logits), expected)
+    torch.testing.assert_close(SigmoidMax(hierarchy).predict(logits).nodes, expected)
     torch.testing.assert_close(torch.sigmoid(SigmoidMax(hierarchy).node_logits(logits)), expected)
 
 
@@ -81,7 +81,7 @@ def test_gradients(case: Case) -> None:
 def test_no_node_exceeds_a_parent(case: Case, dtype: torch.dtype, temperature: float) -> None:
     """Exactly: child <= parent for every edge, whatever the logits, their dtype and the temperature."""
     _, hierarchy, logits, _ = case
-    nodes = SigmoidMax(hierarchy).predict((logits * 30).to(dtype), temperature)
+    nodes = SigmoidMax(hierarchy).predict((logits * 30).to(dtype), temperature).nodes
     assert ((nodes >= 0) & (nodes <= 1)).all()
     assert (nodes[:, hierarchy.edges[:, 1]] <= nodes[:, hierarchy.edges[:, 0]]).all()
 

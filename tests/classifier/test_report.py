@@ -70,7 +70,7 @@ def evaluated(climbs: Climbs, samples: Sequence[Sample], **more: object) -> Eval
 
 
 def samples_of(hierarchy: Hierarchy, truth: Sequence[int], image: Path) -> list[Sample]:
-    return [Sample(image, hierarchy.node_ids[node], "test", 1.0, 2 + row) for row, node in enumerate(truth)]
+    return [Sample(image, (hierarchy.node_ids[node],), "test", 1.0, 2 + row) for row, node in enumerate(truth)]
 
 
 def random_climbs(hierarchy: Hierarchy, count: int) -> tuple[Climbs, list[int]]:

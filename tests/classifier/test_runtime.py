@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from classifier.bundle import Bundle, read_bundle, write_calibration
 from classifier.calibration import Calibration
 from classifier.errors import AssetError, BundleError
-from classifier.runtime import Predictor, channel_stats
+from classifier.running import channel_stats
+from classifier.runtime import Predictor
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,8 @@ def calibrate(
         false_alarms,
         _budget(opened.taxonomy, reviews_per_day, assets_per_day, review_costs),
     )
-    samples = read_manifest(labels, opened.taxonomy).split(split)
+    manifest = read_manifest(labels, opened.taxonomy, multi_label=opened.info.mode == "multi")
+    samples = manifest.split(split)
     with progress_bars(hidden=as_json) as progress:
         result = recalibrate_bundle(opened, samples, split, options, progress)
     if as_json:

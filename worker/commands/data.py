@@ -33,6 +33,7 @@ def data() -> None:
 @click.option(
     "--limit", type=click.IntRange(min=1), default=_LIMIT, show_default=True, help="Findings shown of a kind."
 )
+@click.option("--multi-label", is_flag=True, help="An image may carry several nodes, joined by | in the column node.")
 @click.option("--strict", is_flag=True, help="Exit with 2 on any finding of severity error.")
 @json_option
 def check(
@@ -43,6 +44,7 @@ def check(
     bundle: Path | None,
     min_images: int,
     limit: int,
+    multi_label: bool,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -52,7 +54,15 @@ def check(
     opened = read_bundle(bundle) if bundle else None
     read = _taxonomy(labels, taxonomy_file) if taxonomy_file or not opened else opened.taxonomy
     with progress_bars(hidden=as_json) as progress:
-        found = check_labels(labels, read, against=against, bundle=opened, min_images=min_images, progress=progress)
+        found = check_labels(
+            labels,
+            read,
+            against=against,
+            bundle=opened,
+            min_images=min_images,
+            multi_label=multi_label,
+            progress=progress,
+        )
     if as_json:
         print_json(found.as_dict(limit))
     else:

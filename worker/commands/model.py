@@ -41,7 +41,8 @@ def evaluate(
         raise click.UsageError("--against is drawn in a report: give --report too")
     opened, other = read_bundle(bundle), read_bundle(against) if against else None
     difference = release_difference(opened, taxonomy_file, mappings)
-    manifest = read_manifest(labels, difference.after if difference else opened.taxonomy)
+    known = difference.after if difference else opened.taxonomy
+    manifest = read_manifest(labels, known, multi_label=opened.info.mode == "multi")
     with progress_bars(hidden=as_json) as progress:
         if report:
             metrics = evaluate_with_report(report, opened, manifest, split, other, progress)

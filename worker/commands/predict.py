@@ -113,4 +113,6 @@ def _print_prediction(prediction: AssetPrediction) -> None:
         click.echo(f"reported: {node.name} {node.confidence:.3f}")
     for name, share in (prediction.bins or {}).items():
         click.echo(f"bin: {name} {share:.3f}")
+    for decision in (prediction.decisions or ())[1:]:
+        click.echo(f"also: {PATH_SEPARATOR.join(decision.path)} ({decision.reason})")
     click.echo(f"decision: {PATH_SEPARATOR.join(prediction.decision.path) or 'none'} ({prediction.decision.reason})")

@@ -28,6 +28,7 @@ _DEFAULTS = TrainingConfig()
 @click.option("--epochs", type=click.IntRange(min=1), help=f"[default: {_DEFAULTS.epochs}]")
 @click.option("--image-size", type=click.IntRange(32, 1024), help=f"In pixels. [default: {_DEFAULTS.image_size_px}]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help=f"[default: {_DEFAULTS.seed}]")
+@click.option("--multi-label", is_flag=True, help="An image may carry several nodes, joined by | in the column node.")
 @click.option("--fast", is_flag=True, help="The recipe for a laptop: fewer epochs of smaller images.")
 @click.option(
     "--option",
@@ -50,6 +51,7 @@ def train(
     epochs: int | None,
     image_size: int | None,
     seed: int | None,
+    multi_label: bool,
     fast: bool,
     options: tuple[str, ...],
     resume: bool,
@@ -59,13 +61,16 @@ def train(
     parts = _parsed(options)
     read = read_taxonomy(taxonomy_file or labels, None if taxonomy_file else "labels-csv")
     begun = _start(start, read, mappings, has_other_weights=bool(backbone or checkpoint))
-    named = {"backbone": backbone, "epochs": epochs, "image_size_px": image_size, "seed": seed}
+    mode = "multi" if multi_label else None
+    named = {"mode": mode, "backbone": backbone, "epochs": epochs, "image_size_px": image_size, "seed": seed}
     chosen = {name: value for name, value in named.items() if value is not None}
     recipe = TrainingConfig.fast() if fast else begun[0].info.training if begun else _DEFAULTS
     config = recipe.changed({**parts, **chosen, "warm_start": begun[0].model if begun else ""})
     if begun and config.head_width != begun[0].info.training.head_width:
         raise click.UsageError("--from brings the heads along: leave head_width as it is")
-    manifest = read_manifest(labels, read)
+    if begun and config.mode != begun[0].info.mode:
+        raise click.UsageError(f"--from: {begun[0].folder} is of the mode {begun[0].info.mode!r}, not {config.mode!r}")
+    manifest = read_manifest(labels, read, multi_label=config.mode == "multi")
     with progress_bars(hidden=as_json) as progress:
         made = train_bundle(
             manifest, read, out, config, checkpoint=checkpoint, start=begun, resume=resume, progress=progress

@@ -1,0 +1,56 @@
+"""Calibrate a multi-label model on held-out images: one temperature, then the threshold for a target."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from classifier.calibrating import CalibrationOptions
+from classifier.calibration import Calibration
+from classifier.errors import CalibrationError
+from classifier.labelsets.model import LabelSetModel, mean_loss
+from classifier.manifest import Sample
+from classifier.progress import Progress, silent
+from classifier.risk import threshold_for
+from classifier.temperature import TEMPERATURES
+
+_KEPT_LOGITS = 2**24  # of the samples that fit the temperature: 64 MiB of float32
+
+
+def calibrate_sets(
+    model: LabelSetModel,
+    samples: Sequence[Sample],
+    split: str,
+    options: CalibrationOptions,
+    progress: Progress = silent,
+    *,
+    need_threshold: bool = True,
+) -> Calibration:
+    """Fit the temperature with the least cross-entropy of the nodes, then the threshold of the target.
+
+    A decided asset is right when none of its decided nodes is wrong; the guarantee is that of `classifier.risk` with
+    the most probable wrong node in place of the last one on a climb. Raises CalibrationError on too few samples (unless
+    `need_threshold` is false) and on options of the single-label mode.
+    """
+    if options.subtree_targets or options.review is not None:
+        raise CalibrationError("a multi-label bundle takes one target for all: no targets by subtree, no review budget")
+    stride = max(1, math.ceil(len(samples) * len(model.hierarchy) / _KEPT_LOGITS))
+    batches = list(model.logits(samples[::stride], progress, "calibrate"))
+    losses = [mean_loss(batches, model.output, float(temperature)) for temperature in TEMPERATURES]
+    if not np.isfinite(losses).any():
+        raise CalibrationError("calibration: the model's outputs are not finite")
+    fitted = Calibration(temperature=float(TEMPERATURES[int(np.nanargmin(losses))]), samples=len(samples), split=split)
+    scores = model.scores(samples, fitted, progress, "calibrate")
+    try:
+        threshold = threshold_for(options.guarantee, scores.wrong_probs, scores.root_probs, options.target_accuracy)
+    except CalibrationError:
+        if need_threshold:
+            raise
+        return fitted
+    return fitted.model_copy(
+        update={
+            "target_accuracy": options.target_accuracy,
+            "threshold": threshold,
+            "guarantee": options.guarantee,
+        }
+    )
