@@ -4,7 +4,7 @@ BIN := .venv/bin
 PHOTOGRAPHS ?= ../shared/data/grocery
 TABLES ?= ../shared/data/hmc
 
-.PHONY: demo test lint bench install clean
+.PHONY: demo test lint bench chaos install clean
 
 demo: .venv/.installed
 	$(BIN)/cladist demo
@@ -23,6 +23,10 @@ bench: .venv/.installed
 	$(BIN)/python benchmarks/accuracy.py --labels $(PHOTOGRAPHS)/labels.csv --out benchmarks/out/accuracy.json
 	$(BIN)/python benchmarks/throughput.py --labels $(PHOTOGRAPHS)/labels.csv
 	$(BIN)/python benchmarks/hmc.py --data $(TABLES) --json > benchmarks/out/hmc.json
+
+# Faults of every kind against real servers, some 40 minutes; SHORT=1 takes a few rounds of each.
+chaos: .venv/.installed
+	$(BIN)/python tests/chaos $(if $(SHORT),--short)
 
 install: .venv/.installed
 

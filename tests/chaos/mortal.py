@@ -1,0 +1,229 @@
+"""A worker process that dies where it is told to. Forked, so that the model's libraries are loaded once."""
+
+import faulthandler
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+import worker.service
+from worker.bootstrap import bootstrap
+from worker.database import Database
+from worker.errors import DatabaseError
+from worker.pipeline import Pipeline
+from worker.service import run_worker
+from worker.settings import Settings
+
+Hook = Callable[[], None]
+Process = multiprocessing.context.ForkProcess
+
+_fork = multiprocessing.get_context("fork")
+_RETRY_S = 0.2
+
+
+def start(settings: Settings, log: Path, hooks: Sequence[Hook] = (), *, drain: bool = False) -> Process:
+    """A worker in a process of its own; hooks are called in it before it starts."""
+    process = _fork.Process(target=_work, args=(settings, log, hooks, drain), daemon=True)
+    process.start()
+    return process
+
+
+def _work(settings: Settings, log: Path, hooks: Sequence[Hook], drain: bool) -> None:
+    with log.open("ab", buffering=0) as stream:
+        os.dup2(stream.fileno(), sys.stderr.fileno())
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
+    torch.set_num_threads(1)
+    random.seed(os.getpid())
+    for hook in hooks:
+        hook()
+    while True:
+        try:
+            services = bootstrap(settings)
+            break
+        except DatabaseError:  # a supervisor would start it again
+            time.sleep(_RETRY_S)
+    run_worker(services, drain=drain)
+    os._exit(0)
+
+
+def tell_where_they_are() -> None:
+    """Let every worker write the stacks of its threads to its log."""
+    for process in multiprocessing.active_children():
+        if process.pid:
+            os.kill(process.pid, signal.SIGUSR1)
+    time.sleep(_RETRY_S)
+
+
+def die() -> None:
+    """kill -9 of the process itself."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Fuse:
+    """Burns down at the n-th passing, n drawn up to `most`; at once if it is 1."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._left: int | None = None
+
+    def passed(self) -> None:
+        if self._left is None:
+            self._left = random.randint(1, self._most)
+        self._left -= 1
+        if self._left == 0:
+            die()
+
+
+def at_any_moment(within_s: float) -> Hook:
+    """Dead after a random time."""
+
+    def hook() -> None:
+        def later() -> None:
+            time.sleep(random.uniform(0.05, within_s))
+            die()
+
+        threading.Thread(target=later, daemon=True).start()
+
+    return hook
+
+
+def before_a_commit(most: int) -> Hook:
+    """Dead when a transaction is about to commit."""
+    fuse = Fuse(most)
+
+    def hook() -> None:
+        event.listen(Session, "before_commit", lambda _session: fuse.passed())
+
+    return hook
+
+
+def after_a_commit(most: int) -> Hook:
+    """Dead when a transaction has just committed."""
+    fuse = Fuse(most)
+
+    def hook() -> None:
+        event.listen(Session, "after_commit", lambda _session: fuse.passed())
+
+    return hook
+
+
+def before_publish(most: int) -> Hook:
+    """Dead when the relay is about to publish."""
+    fuse = Fuse(most)
+    return _around_publish(fuse.passed, lambda: None)
+
+
+def after_publish(most: int) -> Hook:
+    """Dead when the relay has published and not yet committed."""
+    fuse = Fuse(most)
+    return _around_publish(lambda: None, fuse.passed)
+
+
+def _around_publish(before: Hook, after: Hook) -> Hook:
+    def hook() -> None:
+        made = worker.service.publisher
+
+        def publisher(*words: Any) -> Callable[..., None]:
+            publish = made(*words)
+
+            def wrapped(*given: Any, **named: Any) -> None:
+                before()
+                publish(*given, **named)
+                after()
+
+            return wrapped
+
+        worker.service.publisher = publisher
+
+    return hook
+
+
+def before_the_ack(most: int) -> Hook:
+    """Dead when a batch is committed and its message not yet acknowledged."""
+    fuse = Fuse(most)
+
+    def hook() -> None:
+        run = Pipeline.run
+
+        def wrapped(self: Pipeline, job_ids: Sequence[int]) -> int:
+            done = run(self, job_ids)
+            fuse.passed()
+            return done
+
+        Pipeline.run = wrapped  # type: ignore[method-assign]
+
+    return hook
+
+
+def stepped_clock(offset_s: Any) -> Hook:
+    """The database's clock with an offset that all processes share, as if it had been set."""
+
+    def hook() -> None:
+        now = Database.now
+
+        def stepped(self: Database, session: Session) -> datetime:
+            return now(self, session) + timedelta(seconds=offset_s.value)
+
+        Database.now = stepped  # type: ignore[method-assign]
+
+    return hook
+
+
+def full_disk(is_full: Any, used_bytes: Callable[[], int]) -> Hook:
+    """No file of this process may grow beyond what there is, for as long as the shared flag is set."""
+
+    def hook() -> None:
+        def watch() -> None:
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            while True:
+                soft = used_bytes() if is_full.value else hard
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+                time.sleep(0.02)
+
+        threading.Thread(target=watch, daemon=True).start()
+
+    return hook
+
+
+Condition = Callable[[], object]
+
+
+class Supervisor:
+    """Starts a worker, and starts it again whenever it ends, as systemd would."""
+
+    def __init__(self, make: Callable[[], Process]) -> None:
+        self._make = make
+        self._stop = threading.Event()
+        self._restarts = 0
+        self._process = make()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """Kill the worker; how often it was started again."""
+        self._stop.set()
+        self._thread.join()
+        if self._process.is_alive() and self._process.pid:
+            os.kill(self._process.pid, signal.SIGKILL)
+        self._process.join()
+        return self._restarts
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.05):
+            if not self._process.is_alive():
+                self._process.join()
+                self._restarts += 1
+                self._process = self._make()

@@ -1,0 +1,259 @@
+"""The faults: each takes a world with jobs in it, does its worst, and says how long it took to recover each time."""
+
+import multiprocessing
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import mortal
+from mortal import Hook
+from proxy import Proxy
+from servers import PostgresServer, RedisServer
+from sqlalchemy import create_engine, make_url, text
+from world import LEASE_S, Verdict, World
+
+Scenario = Callable[["Place", int], Verdict]
+_JOBS_PER_ROUND = 8
+_FAULT_S = 1.5
+
+
+@dataclass
+class Place:
+    """Where a scenario is played: a folder, and servers of its own or the embedded default."""
+
+    folder: Path
+    postgres: PostgresServer | None = None
+    redis: RedisServer | None = None
+
+    def world(self, database_port: int | None = None, broker_port: int | None = None) -> World:
+        """A fresh database, perhaps behind proxies; its workers use those, our questions do not."""
+        if self.postgres is None or self.redis is None:
+            return _prepared(World(self.folder, f"sqlite:///{self.folder}/cladist.db", "memory://localhost/"))
+        self.redis.client().flushall()
+        name = f"chaos_{random.randrange(10**12)}"
+        server = make_url(self.postgres.url).set(drivername="postgresql+psycopg")
+        admin = create_engine(server, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        admin.dispose()
+        direct = server.set(database=name)
+        world = World(self.folder, direct.render_as_string(hide_password=False), self.redis.url)
+        _prepared(world)
+        given = direct.set(port=database_port or self.postgres.port).render_as_string(hide_password=False)
+        broker = f"redis://127.0.0.1:{broker_port or self.redis.port}/0"
+        world.settings = world.settings.model_copy(update={"database_url": given, "broker_url": broker})
+        return world
+
+
+def _prepared(world: World) -> World:
+    world.prepare()
+    return world
+
+
+def killed(make_hook: Callable[[], Hook]) -> Scenario:
+    """kill -9 at a point, again and again; after each, how long until nothing is held by the dead any more."""
+
+    def play(place: Place, times: int) -> Verdict:
+        world = place.world()
+        ids: list[int] = []
+        recoveries = []
+        for _ in range(times):
+            ids += world.submit(_JOBS_PER_ROUND)
+            with world.worker(make_hook()) as process:
+                process.join(20 * LEASE_S)
+                if process.is_alive():
+                    raise TimeoutError("the worker did not come to the point where it was to die")
+            pid = process.pid or 0
+            with world.worker():
+                recoveries.append(world.wait(lambda pid=pid: not world.held_by(pid), "the dead worker's leases"))
+        world.finish()
+        return world.verdict(ids, recoveries)
+
+    return play
+
+
+def _while_working(world: World, times: int, fault: Callable[[], None], *hooks: Hook) -> Verdict:
+    """A fault again and again under load; recovered is when jobs succeed again after it has passed."""
+    ids: list[int] = []
+    recoveries = []
+    with world.kept_alive(*hooks):
+        for _ in range(times):
+            ids += world.submit(5 * _JOBS_PER_ROUND)
+            begun = world.succeeded()
+            world.wait(lambda: world.succeeded() > begun, "work before the fault")  # noqa: B023 (used at once)
+            fault()
+            before = world.succeeded()
+            ids += world.submit(_JOBS_PER_ROUND)
+            recoveries.append(world.wait(lambda: world.succeeded() > before, "work after the fault"))  # noqa: B023
+    world.finish()
+    return world.verdict(ids, recoveries)
+
+
+def redis_restarted(*, persistent: bool) -> Scenario:
+    def play(place: Place, times: int) -> Verdict:
+        server = _redis(place)
+        server.stop()
+        server.persistent = persistent
+        server.start()
+
+        def fault() -> None:
+            server.stop(signal.SIGKILL)
+            time.sleep(_FAULT_S)
+            server.start()
+
+        return _while_working(place.world(), times, fault)
+
+    return play
+
+
+def redis_flushed(place: Place, times: int) -> Verdict:
+    """FLUSHALL."""
+    return _while_working(place.world(), times, lambda: _redis(place).client().flushall())
+
+
+def redis_full(place: Place, times: int) -> Verdict:
+    """maxmemory reached: every write is refused for a while."""
+
+    def fault() -> None:
+        client = _redis(place).client()
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", 1)
+        time.sleep(_FAULT_S)
+        client.config_set("maxmemory", 0)
+
+    return _while_working(place.world(), times, fault)
+
+
+def postgres_restarted(how: signal.Signals) -> Scenario:
+    def play(place: Place, times: int) -> Verdict:
+        server = _postgres(place)
+
+        def fault() -> None:
+            server.stop(how)
+            time.sleep(_FAULT_S)
+            server.start()
+
+        return _while_working(place.world(), times, fault)
+
+    return play
+
+
+def postgres_cut_off(place: Place, times: int) -> Verdict:
+    """Every connection ended by the server, transactions at work included."""
+    world = place.world()
+    admin = create_engine(make_url(world.direct_url), isolation_level="AUTOCOMMIT")
+    ended = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    def fault() -> None:
+        for _ in range(20):
+            with admin.connect() as connection:
+                connection.execute(ended)
+            time.sleep(random.uniform(0.01, 0.1))
+        admin.dispose()
+
+    return _while_working(world, times, fault)
+
+
+def network(server: str, do: Callable[[Proxy], None]) -> Scenario:
+    """A fault of the network before PostgreSQL or Redis."""
+
+    def play(place: Place, times: int) -> Verdict:
+        proxy = Proxy(_postgres(place).port if server == "postgres" else _redis(place).port)
+        database, broker = (proxy.port, None) if server == "postgres" else (None, proxy.port)
+        try:
+            return _while_working(place.world(database, broker), times, lambda: do(proxy))
+        finally:
+            proxy.close()
+
+    return play
+
+
+def blackholed(proxy: Proxy) -> None:
+    proxy.turn("blackhole")
+    time.sleep(_FAULT_S)
+    proxy.turn("pass")
+
+
+def delayed(proxy: Proxy) -> None:
+    proxy.turn("delay")
+    time.sleep(_FAULT_S)
+    proxy.turn("pass")
+
+
+def reset(proxy: Proxy) -> None:
+    """Connections cut again and again, in mid-commit among other moments."""
+    for _ in range(20):
+        proxy.reset()
+        time.sleep(random.uniform(0.01, 0.1))
+
+
+def disk_full(place: Place, times: int) -> Verdict:
+    """SQLite cannot grow for a while."""
+    world = place.world()
+    is_full = multiprocessing.Value("b", 0)
+
+    def used_bytes() -> int:
+        return (place.folder / "cladist.db").stat().st_size
+
+    def fault() -> None:
+        is_full.value = 1
+        time.sleep(_FAULT_S)
+        is_full.value = 0
+
+    return _while_working(world, times, fault, mortal.full_disk(is_full, used_bytes))
+
+
+def clock_stepped(by_s: float) -> Scenario:
+    """The database's clock is set while a worker holds leases, which then dies; back or forth."""
+
+    def play(place: Place, times: int) -> Verdict:
+        world = place.world()
+        offset = multiprocessing.Value("d", 0.0)
+        ids: list[int] = []
+        recoveries = []
+        for number in range(times):
+            ids += world.submit(_JOBS_PER_ROUND)
+            with world.worker(mortal.stepped_clock(offset), mortal.at_any_moment(LEASE_S)) as process:
+                process.join(20 * LEASE_S)
+            offset.value = by_s * (number % 2 == 0)
+            ids += world.submit(_JOBS_PER_ROUND)
+            pid = process.pid or 0
+            with world.worker(mortal.stepped_clock(offset)):
+                recoveries.append(world.wait(lambda pid=pid: not world.held_by(pid), "the dead worker's leases"))
+        world.finish()
+        return world.verdict(ids, recoveries)
+
+    return play
+
+
+def _redis(place: Place) -> RedisServer:
+    assert place.redis is not None
+    return place.redis
+
+
+def _postgres(place: Place) -> PostgresServer:
+    assert place.postgres is not None
+    return place.postgres
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Place]:
+    """PostgreSQL and Redis of one scenario's own."""
+    postgres, redis = PostgresServer(), RedisServer()
+    try:
+        postgres.start()
+        redis.start()
+        yield Place(folder, postgres, redis)
+    finally:
+        redis.close()
+        postgres.close()
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[Place]:
+    """SQLite and the in-process broker."""
+    yield Place(folder)

@@ -1,0 +1,212 @@
+"""A small Cladist for fault tests: images, a bundle, a database, a broker, and the questions to ask afterwards."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mortal
+import numpy as np
+import torch
+from mortal import Hook
+from PIL import Image
+from sqlalchemy import func, select
+
+from classifier.backbone import make_backbone
+from classifier.bundle import BundleInfo, make_net, write_bundle
+from classifier.calibration import Calibration
+from classifier.config import TrainingConfig
+from taxonomy import Hierarchy, Node, Taxonomy
+from worker.database import Database
+from worker.errors import DatabaseError
+from worker.jobs import Status
+from worker.orm import DecisionRow, JobRow, LabelRow, OutboxRow
+from worker.registry import add_bundle
+from worker.settings import Settings
+from worker.submission import Request, submit
+
+LEASE_S = 2.0
+SLACK_S = 2.0
+_BACKBONE = "test_resnet"
+_PATIENCE_S = 60.0
+_POLL_S = 0.05
+_SHOWN_LINES = 120
+_OPEN = (Status.QUEUED, Status.RUNNING)
+
+
+@dataclass
+class Verdict:
+    """What is found after a fault: everything but the counts of jobs and restarts is to be nought."""
+
+    jobs: int
+    lost: int  # without an end, or with another than succeeded
+    duplicates: int  # label rows or decisions too many, or too few
+    orphans: int  # leases and outbox rows left over
+    restarts: int
+    recoveries_s: list[float] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        late = [s for s in self.recoveries_s if s > LEASE_S + SLACK_S]
+        return not (self.lost or self.duplicates or self.orphans or late)
+
+
+class World:
+    """One database and one broker, with jobs in them."""
+
+    def __init__(self, folder: Path, database_url: str, broker_url: str) -> None:
+        self.folder = folder
+        self.settings = Settings(
+            database_url=database_url,
+            broker_url=broker_url,
+            lease_s=LEASE_S,
+            reap_s=0.25,
+            poll_s=0.05,
+            republish_s=LEASE_S,
+            retry_base_s=0.1,
+            batch_size=4,
+            max_attempts=1000,  # deaths are ours here, not the assets'
+        )
+        self.direct_url = database_url
+        self.restarts = 0
+        self.log = folder / "workers.log"
+        self._labels: int | None = None
+
+    def prepare(self) -> None:
+        """An upgraded database with an active bundle."""
+        database = Database(self.direct_url)
+        database.upgrade()
+        add_bundle(database, _bundle(self.folder / "bundle"))
+        database.close()
+
+    def submit(self, count: int) -> list[int]:
+        """Jobs on small images of noise, again and again."""
+        images = _images(self.folder, min(count, 16))
+        with self._database() as database:
+            requests = [Request(images[number % len(images)].as_uri()) for number in range(count)]
+            return [job_id for ids in submit(database, requests) for job_id in ids]
+
+    @contextmanager
+    def worker(self, *hooks: Hook, drain: bool = False) -> Iterator[mortal.Process]:
+        """A worker while the block runs; SIGKILL at its end."""
+        process = mortal.start(self.settings, self.log, hooks, drain=drain)
+        try:
+            yield process
+        finally:
+            if process.is_alive() and process.pid:
+                os.kill(process.pid, signal.SIGKILL)
+            process.join()
+
+    @contextmanager
+    def kept_alive(self, *hooks: Hook) -> Iterator[None]:
+        """A worker that a supervisor starts again when it ends, while the block runs."""
+        supervisor = mortal.Supervisor(lambda: mortal.start(self.settings, self.log, hooks))
+        try:
+            yield
+        finally:
+            self.restarts += supervisor.stop()
+
+    def finish(self) -> None:
+        """Keep workers running until no job is open; a worker that ends is started again."""
+        with self.kept_alive():
+            self.wait(lambda: not self.open_jobs(), "the last job")
+
+    def wait(self, condition: "mortal.Condition", what: str, patience_s: float = _PATIENCE_S) -> float:
+        """Seconds until the condition holds. Raises TimeoutError."""
+        started = time.monotonic()
+        while True:
+            try:
+                if condition():
+                    return time.monotonic() - started
+            except DatabaseError:
+                pass  # it is what we took away
+            if time.monotonic() - started > patience_s:
+                mortal.tell_where_they_are()
+                last = "\n".join(self.log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:])
+                raise TimeoutError(f"waited {patience_s:.0f} s for {what}; the workers said last:\n{last}")
+            time.sleep(_POLL_S)
+
+    def open_jobs(self) -> int:
+        return self._count(select(func.count()).select_from(JobRow).where(JobRow.status.in_(_OPEN)))
+
+    def succeeded(self) -> int:
+        return self._count(select(func.count()).select_from(JobRow).where(JobRow.status == Status.SUCCEEDED))
+
+    def held_by(self, pid: int) -> int:
+        """Jobs that a process holds, dead or alive."""
+        held = JobRow.worker.endswith(f":{pid}")
+        return self._count(select(func.count()).select_from(JobRow).where(JobRow.status == Status.RUNNING, held))
+
+    def verdict(self, ids: Sequence[int], recoveries_s: Sequence[float]) -> Verdict:
+        """The database against what was submitted."""
+        with self._database() as database, database.read() as session:
+            ended = session.scalar(
+                select(func.count()).select_from(JobRow).where(JobRow.id.in_(ids), JobRow.status == Status.SUCCEEDED)
+            )
+            decisions = session.scalar(select(func.count()).select_from(DecisionRow).where(DecisionRow.job_id.in_(ids)))
+            predictions = session.execute(select(DecisionRow.asset_id, DecisionRow.prediction)).all()
+            wanted = {asset: len(said["levels"]) for asset, said in predictions}
+            found = dict(session.execute(select(LabelRow.asset_id, func.count()).group_by(LabelRow.asset_id)).all())
+            orphans = session.scalar(
+                select(func.count())
+                .select_from(JobRow)
+                .where((JobRow.status == Status.RUNNING) | JobRow.lease_until.is_not(None))
+            )
+            waiting = session.scalar(select(func.count()).select_from(OutboxRow))
+        wrong = sum(wanted.get(asset) != found.get(asset) for asset in wanted.keys() | found.keys())
+        return Verdict(
+            len(ids),
+            len(ids) - (ended or 0),
+            wrong + abs((decisions or 0) - len(ids)),
+            (orphans or 0) + (waiting or 0),
+            self.restarts,
+            list(recoveries_s),
+        )
+
+    @contextmanager
+    def _database(self) -> Iterator[Database]:
+        """Opened for one question: no connection may live while a process is forked."""
+        database = Database(self.direct_url)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def _count(self, query: "object") -> int:
+        with self._database() as database, database.read() as session:
+            return int(session.scalar(query) or 0)  # type: ignore[call-overload]
+
+
+def _bundle(folder: Path) -> Path:
+    """An untrained but whole bundle."""
+    if folder.exists():
+        return folder
+    taxonomy = Taxonomy(
+        [Node("shape", "Shape"), *(Node(name, name, ("shape",)) for name in ("disc", "ring", "square"))]
+    )
+    torch.manual_seed(0)
+    hierarchy = Hierarchy.compile(taxonomy)
+    backbone = make_backbone(_BACKBONE)
+    info = BundleInfo(
+        backbone=_BACKBONE,
+        image_size_px=32,
+        mean=backbone.mean,
+        std=backbone.std,
+        release=hierarchy.release,
+        training=TrainingConfig(backbone=_BACKBONE),
+        libraries={},
+    )
+    return write_bundle(folder, make_net(_BACKBONE, hierarchy), info, taxonomy, Calibration()).folder
+
+
+def _images(folder: Path, count: int) -> list[Path]:
+    random = np.random.default_rng(0)
+    paths = [folder / f"image-{number}.png" for number in range(count)]
+    for path in paths:
+        pixels = random.integers(0, 255, (40, 48, 3), dtype=np.uint8)
+        if not path.exists():
+            Image.fromarray(pixels).save(path)
+    return paths
