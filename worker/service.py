@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import celery.worker.state
-import torch
 from celery import Celery
 from celery.exceptions import SecurityWarning
 from kombu.exceptions import OperationalError
@@ -26,12 +25,10 @@ _PAUSE_AFTER_ERROR_S = 1.0
 
 
 def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], None] | None = None) -> None:
-    """Consume until SIGTERM or SIGINT, which let the batch at hand finish; with `drain`, until no job is open.
+    """Consume until SIGTERM or SIGINT, which let what is in flight finish; with `drain`, until no job is open.
 
     `watch` is called now and then while it runs.
     """
-    if services.settings.torch_threads:
-        torch.set_num_threads(services.settings.torch_threads)
     if services.settings.broker_is_embedded:
         _reap(services, republish_s=0.0)  # an in-process broker begins empty
     stop = threading.Event()
@@ -46,6 +43,7 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     try:
         _consume(services.app)
     finally:
+        services.pipeline.close()
         stop.set()
         for thread in threads:
             thread.join()
@@ -65,7 +63,7 @@ def _consume(app: Celery) -> None:
 def _relay(services: Services) -> None:
     settings = services.settings
     publish = publisher(services.app)
-    while relay_once(services.database, publish, batch_size=settings.batch_size, window=settings.window):
+    while relay_once(services.database, publish, batch_size=settings.message_size, window=settings.window):
         pass
 
 
