@@ -2,18 +2,14 @@
 
 import logging
 import threading
-import warnings
 from collections.abc import Callable
-from typing import Any, cast
 
-import celery.worker.state
-from celery import Celery
-from celery.exceptions import SecurityWarning
 from kombu.exceptions import OperationalError
 
 from worker.app import publisher
 from worker.board import open_jobs
 from worker.bootstrap import Services
+from worker.consumer import consume, stop_consuming
 from worker.database import Database
 from worker.errors import DatabaseError
 from worker.outbox import relay_once
@@ -41,23 +37,12 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     if watch is not None:
         threads.append(_repeat("watch", stop, services.settings.poll_s, watch))
     try:
-        _consume(services.app)
+        consume(services.app, services.pipeline.stop_soon)
     finally:
         services.pipeline.close()
         stop.set()
         for thread in threads:
             thread.join()
-
-
-def _consume(app: Celery) -> None:
-    state = cast("Any", celery.worker.state)  # its flags are None, False or an exit code
-    state.should_stop = state.should_terminate = None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SecurityWarning)  # of root and pickle: our messages are JSON only
-            app.Worker(pool="solo", concurrency=1, quiet=True, without_mingle=True, without_gossip=True).start()
-    finally:
-        state.should_stop = None
 
 
 def _relay(services: Services) -> None:
@@ -75,7 +60,7 @@ def _reap(services: Services, republish_s: float) -> None:
 
 def _stop_when_done(database: Database) -> None:
     if not open_jobs(database):
-        cast("Any", celery.worker.state).should_stop = 0
+        stop_consuming()
 
 
 def _repeat(name: str, stop: threading.Event, pause_s: float, action: Callable[[], None]) -> threading.Thread:

@@ -7,7 +7,7 @@ from celery import Celery
 from celery.exceptions import Reject
 
 from worker.app import TASK, checked_ids
-from worker.errors import DatabaseError
+from worker.errors import DatabaseError, StoppingError
 from worker.pipeline import Pipeline
 
 log = logging.getLogger("cladist.pipeline")
@@ -19,13 +19,15 @@ def register_tasks(app: Celery, pipeline: Pipeline) -> None:
     """Give the app its one task.
 
     It ends, and its message is acknowledged, once its jobs are claimed: from then on their leases keep them, not the
-    broker. While the database is away the message stays with the broker.
+    broker. A message that no job was claimed for goes back to the broker.
     """
 
     @app.task(name=TASK, shared=False)
     def run_jobs(job_ids: list[int]) -> None:
         try:
             pipeline.accept(checked_ids(job_ids))
+        except StoppingError as error:
+            raise Reject(error, requeue=True) from error
         except DatabaseError as error:
             log.warning("jobs cannot be claimed: %s", error)
             time.sleep(_PAUSE_S)

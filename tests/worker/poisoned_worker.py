@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from torch import Tensor
 
@@ -62,6 +63,13 @@ def _harmed(pixels: Callable[[bytes, str], Tensor]) -> Callable[[bytes, str], Te
         return pixels(content, source)
 
     return decode
+
+
+def poison(uri: str, word: bytes) -> str:
+    """Let an image end in a word; decoders do not mind."""
+    with Path(uri.removeprefix("file://")).open("ab") as stream:
+        stream.write(word)
+    return uri
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from poisoned_worker import poison
 from sqlalchemy import select
 
 from worker.board import open_jobs
@@ -35,12 +36,6 @@ def run_to_the_end(settings: Settings, database: Database) -> list[int]:
         done = subprocess.run([sys.executable, str(_ENTRY)], env={**os.environ, **given}, check=False)
         codes.append(done.returncode)
     return codes
-
-
-def poison(uri: str, word: bytes) -> str:
-    with Path(uri.removeprefix("file://")).open("ab") as stream:
-        stream.write(word)
-    return uri
 
 
 def jobs(database: Database) -> list[JobRow]:

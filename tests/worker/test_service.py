@@ -136,13 +136,16 @@ def test_kill_9_loses_no_job_and_doubles_no_label(
 def test_sigterm_ends_a_worker_cleanly(
     settings: Settings, services: Services, submitted: Submitted, make_images: MakeImages
 ) -> None:
-    """The batch at hand is finished: no job is left running, and the exit is clean."""
+    """What is in flight is finished: no job is left running, the exit is clean, and nothing was done twice."""
     submitted(make_images(40) * 5)
     with worker_process(settings) as process:
         wait_until(lambda: count(services.database, Status.SUCCEEDED) > 0, "the first success")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=_PATIENCE_S) == 0
     assert count(services.database, Status.RUNNING) == 0
+    run_worker(services, drain=True)
+    with services.database.read() as session:
+        assert set(session.scalars(select(JobRow.attempt))) == {1}
 
 
 @pytest.mark.parametrize("message", [[], ["1"], [True], [0], [2**63], "1", {"a": 1}, None, list(range(1, 3000))])

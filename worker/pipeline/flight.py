@@ -91,12 +91,15 @@ class Flight:
         late = sorted((item for item in self.items() if item.since < before), key=lambda item: item.since)
         return [item for item in late if item.stage in _AT_WORK] or late
 
-    def wait_for_room(self, count: int) -> None:
-        """Wait until fewer than `count` items are before the model."""
+    def wait_for_room(self, count: int, timeout_s: float) -> bool:
+        """Wait until fewer than `count` items are before the model; False when the time is up first."""
         with self._changed:
-            self._changed.wait_for(lambda: sum(item.stage in _BEFORE_THE_MODEL for item in self._items) < count)
+            return self._changed.wait_for(lambda: self._before_the_model() < count, timeout_s)
 
     def wait_until_empty(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is in flight; False when the time is up first."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._items, timeout_s)
+
+    def _before_the_model(self) -> int:
+        return sum(item.stage in _BEFORE_THE_MODEL for item in self._items)

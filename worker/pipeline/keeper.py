@@ -66,7 +66,7 @@ def give_up(database: Database, flight: Flight, stuck: Sequence[Item], settings:
     for item in stuck[:_NAMED]:
         log.critical("job %d, %s: %s in stage %s", item.claim.job_id, item.claim.uri, why, item.stage)
     in_flight = flight.items()
-    log.critical("%d of %d jobs in flight %s: this worker ends itself", len(stuck), len(in_flight), why)
+    log.critical("%s: this worker ends itself, with %d jobs in flight", why, len(in_flight))
     last = threading.Timer(_LAST_WORDS_S, os._exit, (EXIT_STUCK,))
     last.daemon = True
     last.start()
