@@ -42,13 +42,14 @@ def claim_jobs(
 ) -> list[Claim]:
     """Claim those of the jobs that are queued, in the order of their ids; what others hold is passed over.
 
-    Without `suspects`, jobs that may have killed their last worker are passed over too.
+    Without `suspects`, jobs that may have killed their last worker are passed over too. Rows that are locked are waited
+    for: the relay publishes before it commits, and a message passed over then would be lost.
     """
     with database.write() as session:
         free = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.status.in_(sources(Status.RUNNING)))
         if not suspects:
             free = free.where(or_(JobRow.code.is_(None), JobRow.code.not_in(sorted(SUSPECT))))
-        locked = session.scalars(free.order_by(JobRow.id).with_for_update(skip_locked=True)).all()
+        locked = session.scalars(free.order_by(JobRow.id).with_for_update()).all()
         if not locked:
             return []
         lease_until = database.now(session) + timedelta(seconds=lease_s)

@@ -38,7 +38,13 @@ class Line:
     """A running line. What enters is settled, or given back, or left to its lease when the database is away."""
 
     def __init__(
-        self, database: Database, predictors: Predictors, settings: Settings, flight: Flight, sizes: BatchSizes
+        self,
+        database: Database,
+        predictors: Predictors,
+        settings: Settings,
+        flight: Flight,
+        sizes: BatchSizes,
+        on_settled: Callable[[], None],
     ) -> None:
         self._database = database
         self._predictors = predictors
@@ -46,6 +52,7 @@ class Line:
         self._flight = flight
         self._ready = Ready()
         self._sizes = sizes
+        self._on_settled = on_settled
         self._inference = threading.Lock()  # one forward pass at a time, and none while batch sizes are measured
         self._to_store: Queue[list[Item] | None] = Queue(_STORE_AHEAD)
         self._is_closing = threading.Event()
@@ -160,6 +167,7 @@ class Line:
             except Exception:
                 log.exception("a batch of %d jobs could not be stored: their leases will end", len(batch))
             self._flight.remove(batch)
+            self._on_settled()
 
     def _store(self, batch: Sequence[Item]) -> None:
         sound = [item for item in batch if item.error is None]

@@ -16,12 +16,22 @@ _LOOK_S = 0.5  # how often one who waits looks whether to stop
 
 
 class Pipeline:
-    """What a worker does with the job ids of one message; to be used by one thread. Its own threads start with work."""
+    """What a worker does with the job ids of one message; to be used by one thread. Its own threads start with work.
 
-    def __init__(self, database: Database, predictors: Predictors, settings: Settings) -> None:
+    `on_settled` is called, by a thread of its own, when some jobs have ended.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        predictors: Predictors,
+        settings: Settings,
+        on_settled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
         self._predictors = predictors
         self._settings = settings
+        self._on_settled = on_settled
         self._flight = Flight()
         self._sizes = BatchSizes(settings.batch_size)
         self._line: Line | None = None
@@ -79,6 +89,7 @@ class Pipeline:
         claims = claim_jobs(self._database, job_ids, settings.worker_name, settings.lease_s, suspects=suspects)
         if claims:
             if self._line is None:
-                self._line = Line(self._database, self._predictors, settings, self._flight, self._sizes)
+                parts = self._database, self._predictors, settings, self._flight, self._sizes
+                self._line = Line(*parts, self._on_settled)
             self._line.enter(claims)
         return len(claims)
