@@ -71,7 +71,7 @@ def pipeline_seconds(settings: Settings, images: list[Path]) -> tuple[float, flo
         raise RuntimeError("the worker ended with open jobs")
     with services.database.read() as session:
         last = session.scalar(select(func.max(JobRow.finished_at)))
-    services.database.close()
+    services.close()
     return (last - begun).total_seconds() - (submitted - started), submitted - started
 
 

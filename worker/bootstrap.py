@@ -21,11 +21,16 @@ class Services:
     app: Celery
     pipeline: Pipeline
 
+    def close(self) -> None:
+        """End the pipeline's threads and close the database."""
+        self.pipeline.close()
+        self.database.close()
+
 
 def bootstrap(settings: Settings) -> Services:
     """Make all parts; raises DatabaseError when the database cannot be used."""
     database = open_database(settings.database_url)
     app = make_app(settings)
-    pipeline = Pipeline(database, Predictors(database), settings)
+    pipeline = Pipeline(database, Predictors(database, settings.bundles_in_memory), settings)
     register_tasks(app, pipeline)
     return Services(settings, database, app, pipeline)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import Select, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from worker.database import Database
-from worker.jobs import Code, Status, sources
+from worker.jobs import SUSPECT, Code, Status, sources
 from worker.orm import AssetRow, JobRow
 from worker.outbox import Notice, enqueue
 
@@ -17,13 +18,14 @@ _MAX_MESSAGE_CHARS = 500
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt at a job, held by this worker until its lease ends."""
+    """One attempt at a job, held by this worker until its lease ends; a suspect's runs alone in its worker."""
 
     job_id: int
     attempt: int
     asset_id: int
     bundle_id: int
     uri: str
+    is_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,19 @@ class Failure:
     message: str
 
 
-def claim_jobs(database: Database, job_ids: Sequence[int], worker: str, lease_s: float) -> list[Claim]:
-    """Claim those of the jobs that are queued, in the order of their ids; what others hold is passed over."""
+def claim_jobs(
+    database: Database, job_ids: Sequence[int], worker: str, lease_s: float, *, suspects: bool = True
+) -> list[Claim]:
+    """Claim those of the jobs that are queued, in the order of their ids; what others hold is passed over.
+
+    Without `suspects`, jobs that may have killed their last worker are passed over too. Rows that are locked are waited
+    for: the relay publishes before it commits, and a message passed over then would be lost.
+    """
     with database.write() as session:
         free = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.status.in_(sources(Status.RUNNING)))
-        locked = session.scalars(free.order_by(JobRow.id).with_for_update(skip_locked=True)).all()
+        if not suspects:
+            free = free.where(or_(JobRow.code.is_(None), JobRow.code.not_in(sorted(SUSPECT))))
+        locked = session.scalars(free.order_by(JobRow.id).with_for_update()).all()
         if not locked:
             return []
         lease_until = database.now(session) + timedelta(seconds=lease_s)
@@ -48,13 +58,27 @@ def claim_jobs(database: Database, job_ids: Sequence[int], worker: str, lease_s:
             .where(JobRow.id.in_(locked))
             .values(status=Status.RUNNING, attempt=JobRow.attempt + 1, lease_until=lease_until, worker=worker)
         )
-        rows = session.execute(
-            select(JobRow.id, JobRow.attempt, JobRow.asset_id, JobRow.bundle_id, AssetRow.uri)
-            .join(AssetRow, AssetRow.id == JobRow.asset_id)
-            .where(JobRow.id.in_(locked))
-            .order_by(JobRow.id)
-        )
-        return [Claim(*row) for row in rows]
+        return as_claims(session, select_claims().where(JobRow.id.in_(locked)))
+
+
+def suspects_among(database: Database, job_ids: Sequence[int]) -> list[int]:
+    """Those of the jobs that are queued and may have killed their last worker."""
+    with database.read() as session:
+        queued = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.status == Status.QUEUED)
+        return list(session.scalars(queued.where(JobRow.code.in_(sorted(SUSPECT))).order_by(JobRow.id)))
+
+
+def select_claims() -> Select[int, int, int, int, str, str | None]:
+    """The rows of `as_claims`; which jobs, the caller adds."""
+    return select(JobRow.id, JobRow.attempt, JobRow.asset_id, JobRow.bundle_id, AssetRow.uri, JobRow.code).join(
+        AssetRow, AssetRow.id == JobRow.asset_id
+    )
+
+
+def as_claims(session: Session, query: Select[int, int, int, int, str, str | None]) -> list[Claim]:
+    """Claims on the selected jobs, in the order of their ids."""
+    rows = session.execute(query.order_by(JobRow.id))
+    return [Claim(job, attempt, asset, bundle, uri, code in SUSPECT) for job, attempt, asset, bundle, uri, code in rows]
 
 
 def extend_leases(database: Database, claims: Sequence[Claim], lease_s: float) -> None:
@@ -87,23 +111,46 @@ def mark_failed(database: Database, session: Session, failures: Sequence[Failure
 
 
 def try_again(
-    database: Database, session: Session, held: Sequence[Claim], message: str, *, max_attempts: int, wait_s: float
+    database: Database,
+    session: Session,
+    held: Sequence[Claim],
+    message: str,
+    *,
+    max_attempts: int,
+    wait_s: float,
+    code: Code | None = None,
 ) -> None:
-    """Give held claims back: queued again, each alone in its message, or dead when they are out of attempts."""
-    spent = [claim.job_id for claim in held if claim.attempt >= max_attempts]
+    """Give held claims back: queued again, or dead when they are out of attempts.
+
+    A code of SUSPECT says that the asset may be to blame. Such a job is published alone and runs alone in its worker,
+    and it dies of no attempt that it made in company: what ends a batch is no proof against any one of its members.
+    """
+    spent: list[Claim] = []
+    again: list[Claim] = []
+    for claim in held:
+        is_proven = claim.is_suspect or code not in SUSPECT
+        (spent if is_proven and claim.attempt >= max_attempts else again).append(claim)
     if spent:
-        _settle(database, session, spent, Status.DEAD, Code.OUT_OF_ATTEMPTS, message)
-    again = [claim for claim in held if claim.attempt < max_attempts]
-    if not again:
-        return
-    session.execute(
-        update(JobRow)
-        .where(JobRow.id.in_([claim.job_id for claim in again]), JobRow.status.in_(sources(Status.QUEUED)))
-        .values(status=Status.QUEUED, lease_until=None, published_at=None, message=message[:_MAX_MESSAGE_CHARS])
-    )
+        _settle(database, session, [claim.job_id for claim in spent], Status.DEAD, Code.OUT_OF_ATTEMPTS, message)
+    _requeue(session, again, code=code, message=message[:_MAX_MESSAGE_CHARS])
     now = database.now(session)
     waits = [(claim.job_id, timedelta(seconds=wait_s * 2 ** (claim.attempt - 1))) for claim in again]
-    enqueue(database, session, [Notice(job_id, now + wait, alone=True) for job_id, wait in waits])
+    enqueue(database, session, [Notice(job_id, now + wait, alone=code in SUSPECT) for job_id, wait in waits])
+
+
+def release(database: Database, session: Session, held: Sequence[Claim]) -> None:
+    """Give held claims back at once as if they had never been made: no attempt is charged."""
+    _requeue(session, held, attempt=JobRow.attempt - 1)
+    now = database.now(session)
+    enqueue(database, session, [Notice(claim.job_id, now, alone=claim.is_suspect) for claim in held])
+
+
+def _requeue(session: Session, held: Sequence[Claim], **values: Any) -> None:
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id.in_([claim.job_id for claim in held]), JobRow.status.in_(sources(Status.QUEUED)))
+        .values(status=Status.QUEUED, lease_until=None, published_at=None, **values)
+    )
 
 
 def _settle(

@@ -21,3 +21,7 @@ class InvalidMoveError(CladistError):
 
 class RetryableError(Exception):
     """The world's fault: the job is tried again later, as long as it has attempts."""
+
+
+class StoppingError(Exception):
+    """This worker was told to stop, and takes no more work."""

@@ -17,7 +17,7 @@ class Status(StrEnum):
 
 
 class Code(StrEnum):
-    """Why a job failed: stable, documented codes."""
+    """Why a job failed, or how the last attempt at an open one ended: stable, documented codes."""
 
     UNREADABLE_IMAGE = "unreadable_image"
     UNSUPPORTED_FORMAT = "unsupported_format"
@@ -30,6 +30,11 @@ class Code(StrEnum):
     TAXONOMY_MISMATCH = "taxonomy_mismatch"
     OUT_OF_ATTEMPTS = "out_of_attempts"
     INTERNAL_ERROR = "internal_error"
+    WORKER_LOST = "worker_lost"  # of open jobs only: the last worker that ran it was lost
+
+
+# How the last attempt at an open job ended where the asset may be to blame: such a job runs alone in its worker.
+SUSPECT = frozenset({Code.WORKER_LOST, Code.INTERNAL_ERROR})
 
 
 MOVES: Mapping[Status, frozenset[Status]] = MappingProxyType(

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy import or_, select, update
 
-from worker.claims import Claim, try_again
+from worker.claims import as_claims, select_claims, try_again
 from worker.database import Database
-from worker.jobs import Status
-from worker.orm import AssetRow, JobRow, OutboxRow
+from worker.jobs import SUSPECT, Code, Status
+from worker.orm import JobRow, OutboxRow
 from worker.outbox import Notice, enqueue
 
 _BATCH = 1000
@@ -32,17 +32,15 @@ def reap_once(database: Database, *, max_attempts: int, republish_s: float) -> R
 
 def _reap_expired(database: Database, max_attempts: int) -> int:
     with database.write() as session:
-        rows = session.execute(
-            select(JobRow.id, JobRow.attempt, JobRow.asset_id, JobRow.bundle_id, AssetRow.uri)
-            .join(AssetRow, AssetRow.id == JobRow.asset_id)
+        expired = (
+            select_claims()
             .where(JobRow.status == Status.RUNNING, JobRow.lease_until < database.now(session))
-            .order_by(JobRow.id)
             .limit(_BATCH)
             .with_for_update(of=JobRow, skip_locked=True)
         )
-        lost = [Claim(*row) for row in rows]
+        lost = as_claims(session, expired)
         message = "the worker was lost while it ran this job"
-        try_again(database, session, lost, message, max_attempts=max_attempts, wait_s=0.0)
+        try_again(database, session, lost, message, max_attempts=max_attempts, wait_s=0.0, code=Code.WORKER_LOST)
         return len(lost)
 
 
@@ -52,7 +50,7 @@ def _republish(database: Database, republish_s: float) -> int:
         before = now - timedelta(seconds=republish_s)
         in_outbox = select(OutboxRow.id).where(OutboxRow.job_id == JobRow.id).exists()
         forgotten = session.execute(
-            select(JobRow.id, JobRow.attempt)
+            select(JobRow.id, JobRow.code)
             .where(
                 JobRow.status == Status.QUEUED,
                 or_(JobRow.published_at < before, JobRow.published_at.is_(None)),
@@ -65,5 +63,5 @@ def _republish(database: Database, republish_s: float) -> int:
         if not forgotten:
             return 0
         session.execute(update(JobRow).where(JobRow.id.in_([row.id for row in forgotten])).values(published_at=None))
-        enqueue(database, session, [Notice(row.id, now, alone=row.attempt > 0) for row in forgotten])
+        enqueue(database, session, [Notice(row.id, now, alone=row.code in SUSPECT) for row in forgotten])
         return len(forgotten)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import OrderedDict
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -39,27 +40,33 @@ def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = Non
 
 
 class Predictors:
-    """Loaded bundles of this process, by their number in the database; the newest only is kept in memory.
+    """Loaded bundles of this process, by their number in the database; the `limit` used last are kept in memory.
 
     A bundle answers in the active release of its taxonomy, by way of what changed since the release it was trained on.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, limit: int = 1) -> None:
         self._database = database
+        self._limit = limit
         self._lock = threading.Lock()
-        self._loaded: tuple[tuple[int, int], Predictor] | None = None
+        self._loaded: OrderedDict[int, tuple[int, Predictor]] = OrderedDict()  # bundle -> (release, what answers in it)
 
     def get(self, bundle_id: int) -> Predictor:
         """The predictor of a bundle. Raises BundleError when its folder is gone or holds something else by now."""
-        with self._lock:
-            with self._database.read() as session:
-                row = session.get_one(BundleRow, bundle_id)
-                serving = serving_release(session, row)
-                key = bundle_id, serving.id
-                if self._loaded is None or self._loaded[0] != key:
-                    difference = _difference(session, row.release_id, serving.id)
-                    self._loaded = key, Predictor(_read(session, row), difference=difference)
-            return self._loaded[1]
+        with self._lock, self._database.read() as session:
+            row = session.get_one(BundleRow, bundle_id)
+            serving = serving_release(session, row)
+            if bundle_id not in self._loaded or self._loaded[bundle_id][0] != serving.id:
+                self._load(session, row, serving.id)
+            self._loaded.move_to_end(bundle_id)
+            return self._loaded[bundle_id][1]
+
+    def _load(self, session: Session, row: BundleRow, serving_id: int) -> None:
+        self._loaded.pop(row.id, None)
+        while len(self._loaded) >= self._limit:
+            self._loaded.popitem(last=False)
+        difference = _difference(session, row.release_id, serving_id)
+        self._loaded[row.id] = serving_id, Predictor(_read(session, row), difference=difference)
 
 
 def _read(session: Session, row: BundleRow) -> Bundle:

@@ -2,19 +2,14 @@
 
 import logging
 import threading
-import warnings
 from collections.abc import Callable
-from typing import Any, cast
 
-import celery.worker.state
-import torch
-from celery import Celery
-from celery.exceptions import SecurityWarning
 from kombu.exceptions import OperationalError
 
 from worker.app import publisher
 from worker.board import open_jobs
 from worker.bootstrap import Services
+from worker.consumer import consume, stop_consuming
 from worker.database import Database
 from worker.errors import DatabaseError
 from worker.outbox import relay_once
@@ -26,12 +21,10 @@ _PAUSE_AFTER_ERROR_S = 1.0
 
 
 def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], None] | None = None) -> None:
-    """Consume until SIGTERM or SIGINT, which let the batch at hand finish; with `drain`, until no job is open.
+    """Consume until SIGTERM or SIGINT, which let what is in flight finish; with `drain`, until no job is open.
 
     `watch` is called now and then while it runs.
     """
-    if services.settings.torch_threads:
-        torch.set_num_threads(services.settings.torch_threads)
     if services.settings.broker_is_embedded:
         _reap(services, republish_s=0.0)  # an in-process broker begins empty
     stop = threading.Event()
@@ -44,28 +37,18 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     if watch is not None:
         threads.append(_repeat("watch", stop, services.settings.poll_s, watch))
     try:
-        _consume(services.app)
+        consume(services.app, services.pipeline.stop_soon)
     finally:
+        services.pipeline.close()
         stop.set()
         for thread in threads:
             thread.join()
 
 
-def _consume(app: Celery) -> None:
-    state = cast("Any", celery.worker.state)  # its flags are None, False or an exit code
-    state.should_stop = state.should_terminate = None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SecurityWarning)  # of root and pickle: our messages are JSON only
-            app.Worker(pool="solo", concurrency=1, quiet=True, without_mingle=True, without_gossip=True).start()
-    finally:
-        state.should_stop = None
-
-
 def _relay(services: Services) -> None:
     settings = services.settings
     publish = publisher(services.app)
-    while relay_once(services.database, publish, batch_size=settings.batch_size, window=settings.window):
+    while relay_once(services.database, publish, batch_size=settings.message_size, window=settings.window):
         pass
 
 
@@ -77,7 +60,7 @@ def _reap(services: Services, republish_s: float) -> None:
 
 def _stop_when_done(database: Database) -> None:
     if not open_jobs(database):
-        cast("Any", celery.worker.state).should_stop = 0
+        stop_consuming()
 
 
 def _repeat(name: str, stop: threading.Event, pause_s: float, action: Callable[[], None]) -> threading.Thread:

@@ -24,8 +24,16 @@ class Settings(BaseSettings):
     queue: str = Field(default="cladist", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     # Folders that assets may be read from, separated as PATH is; empty: any file that this process may read.
     asset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
-    batch_size: int = Field(default=32, ge=1, le=1024)  # assets in one message and one forward pass, at most
-    torch_threads: int = Field(default=0, ge=0)  # 0: as many as torch likes
+    message_size: int = Field(default=32, ge=1, le=1024)  # jobs in one message, at most
+    batch_size: int = Field(default=0, ge=0, le=1024)  # assets in one forward pass, at most; 0: as measured
+    torch_threads: int = Field(default=0, ge=0)  # of the model; 0: as many as torch likes
+    fetch_threads: int = Field(default=8, ge=1)  # assets that are fetched at once
+    decode_threads: int = Field(default=0, ge=0)  # assets that are decoded at once; 0: one for each core
+    bundles_in_memory: int = Field(default=2, ge=1)  # the bundles used last stay loaded
+    keep_memory: bool = True  # malloc keeps what was freed for the next batch (worker/machine.py)
+    memory_limit_bytes: int = Field(default=0, ge=0)  # address space of a worker process; 0: unlimited
+    stuck_s: float = Field(default=300.0, gt=0)  # a worker whose job stands still for so long ends itself
+    stop_s: float = Field(default=20.0, ge=0)  # what is in flight when a worker is stopped has so long to finish
     lease_s: float = Field(default=60.0, gt=0)
     max_attempts: int = Field(default=3, ge=1)
     retry_base_s: float = Field(default=1.0, ge=0)  # first wait after a retryable failure; doubles each time

@@ -33,7 +33,14 @@ def _one_thread() -> None:
 @pytest.fixture(params=["embedded", pytest.param("servers", marks=pytest.mark.service)])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Fast settings on SQLite and the in-process broker, then on PostgreSQL and Redis."""
-    values = {"queue": f"test-{uuid.uuid4().hex}", "poll_s": 0.02, "reap_s": 0.05, "retry_base_s": 0.0, "batch_size": 8}
+    values = {
+        "queue": f"test-{uuid.uuid4().hex}",
+        "poll_s": 0.02,
+        "reap_s": 0.05,
+        "retry_base_s": 0.0,
+        "batch_size": 8,
+        "message_size": 8,
+    }
     if request.param == "embedded":
         return Settings(database_url=f"sqlite:///{tmp_path}/cladist.db", **values)
     postgres, redis = request.getfixturevalue("postgres_url"), request.getfixturevalue("redis_url")
@@ -100,7 +107,7 @@ def services(settings: Settings, bundle: Bundle) -> Iterator[Services]:
     del bundle
     made = bootstrap(settings)
     yield made
-    made.database.close()
+    made.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import shutil
 import struct
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from worker.errors import RetryableError
 from worker.labels import labels_under
 from worker.orm import JobRow, LabelRow
 from worker.pipeline import Pipeline
+from worker.pipeline.flight import Flight, Item
+from worker.pipeline.keeper import Keeper
 from worker.reaper import reap_once
 from worker.registry import Predictors, add_bundle
 
@@ -32,14 +34,29 @@ Submitted = Callable[[list[str]], list[int]]
 MakeImages = Callable[[int], list[str]]
 
 
-def pipeline_with(services: Services, **changes: object) -> Pipeline:
-    settings = services.settings.model_copy(update=changes)
-    return Pipeline(services.database, Predictors(services.database), settings)
+@pytest.fixture
+def pipeline_with(services: Services) -> Iterator[Callable[..., Pipeline]]:
+    """A function that makes a pipeline with other settings or predictors."""
+    made = []
+
+    def make(predictors: Predictors | None = None, **changes: object) -> Pipeline:
+        settings = services.settings.model_copy(update=changes)
+        made.append(Pipeline(services.database, predictors or Predictors(services.database), settings))
+        return made[-1]
+
+    yield make
+    for pipeline in made:
+        pipeline.close()
 
 
 def statuses(database: Database) -> dict[int, tuple[str, str | None]]:
     with database.read() as session:
         return {row.id: (row.status, row.code) for row in session.scalars(select(JobRow))}
+
+
+def confidences(database: Database) -> dict[tuple[int, str], float]:
+    with database.read() as session:
+        return {(row.asset_id, row.node_id): row.confidence for row in session.scalars(select(LabelRow))}
 
 
 def bad_assets(folder: Path) -> dict[str, str]:
@@ -119,12 +136,10 @@ def test_running_twice_changes_nothing(services: Services, submitted: Submitted,
     uris = make_images(3)
     ids = submitted(uris)
     assert services.pipeline.run(ids) == 3
-    with services.database.read() as session:
-        before = session.execute(select(LabelRow.asset_id, LabelRow.node_id, LabelRow.confidence)).all()
+    before = confidences(services.database)
     assert services.pipeline.run(ids) == 0
     assert services.pipeline.run(submitted(uris)) == 3
-    with services.database.read() as session:
-        assert session.execute(select(LabelRow.asset_id, LabelRow.node_id, LabelRow.confidence)).all() == before
+    assert confidences(services.database) == pytest.approx(before, abs=1e-5)
 
 
 def test_one_asset_twice_in_a_batch(services: Services, submitted: Submitted, make_images: MakeImages) -> None:
@@ -196,7 +211,11 @@ def test_jobs_of_two_bundles_in_one_message(
 
 
 def test_roots_fence_the_files(
-    services: Services, submitted: Submitted, make_images: MakeImages, tmp_path: Path
+    services: Services,
+    pipeline_with: Callable[..., Pipeline],
+    submitted: Submitted,
+    make_images: MakeImages,
+    tmp_path: Path,
 ) -> None:
     """Outside the roots is denied, by `..` and by links too; inside works."""
     root = tmp_path / "root"
@@ -204,7 +223,7 @@ def test_roots_fence_the_files(
     inside, outside = make_images(2)
     shutil.move(inside.removeprefix("file://"), root / "inside.png")
     (root / "link.png").symlink_to(outside.removeprefix("file://"))
-    fenced = pipeline_with(services, asset_roots=(root.resolve(),))
+    fenced = pipeline_with(asset_roots=(root.resolve(),))
     uris = [f"file://{root}/inside.png", outside, f"file://{root}/link.png", f"file://{root}/../{Path(outside).name}"]
     ids = submitted(uris)
     fenced.run(ids)
@@ -225,17 +244,12 @@ class BrokenPredictors:
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("a bug"), RetryableError("not now")])
 def test_what_is_no_assets_fault_is_tried_again_then_dead(
-    services: Services, submitted: Submitted, error: Exception
+    services: Services, pipeline_with: Callable[..., Pipeline], submitted: Submitted, error: Exception
 ) -> None:
-    """A bug of ours is raised and recorded; the world's fault is only recorded; both end dead, none is lost."""
+    """A bug of ours and the world's fault are recorded alike; both end dead after all attempts, none is lost."""
     ids = submitted(["file:///a.png", "file:///b.png"])
-    broken = type(services.pipeline)(services.database, BrokenPredictors(error), services.settings)
-    for _ in range(services.settings.max_attempts):
-        if isinstance(error, RetryableError):
-            broken.run(ids)
-        else:
-            with pytest.raises(ZeroDivisionError):
-                broken.run(ids)
+    broken = pipeline_with(BrokenPredictors(error))
+    assert [broken.run(ids) for _ in range(services.settings.max_attempts + 1)] == [2, 2, 2, 0]
     with services.database.read() as session:
         for job_id in ids:
             row = session.get_one(JobRow, job_id)
@@ -246,10 +260,13 @@ def test_what_is_no_assets_fault_is_tried_again_then_dead(
 def test_a_batch_outlives_its_lease_by_heartbeat(services: Services, submitted: Submitted) -> None:
     """Long work on a short lease is not claimed by another while its worker lives."""
     ids = submitted(["file:///a.png"])
-    claims = claim_jobs(services.database, ids, "slow", 0.3)
-    with pipeline_with(services, lease_s=0.3)._heartbeat(claims):
-        time.sleep(0.9)
-        assert reap_once(services.database, max_attempts=3, republish_s=60).expired == 0
+    flight = Flight()
+    flight.add(Item(claim) for claim in claim_jobs(services.database, ids, "slow", 0.3))
+    keeper = Keeper(services.database, flight, services.settings.model_copy(update={"lease_s": 0.3}))
+    keeper.start()
+    time.sleep(0.9)
+    assert reap_once(services.database, max_attempts=3, republish_s=60).expired == 0
+    keeper.stop()
     time.sleep(0.5)
     assert reap_once(services.database, max_attempts=3, republish_s=60).expired == 1
 

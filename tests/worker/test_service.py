@@ -92,7 +92,7 @@ def test_a_broker_that_forgets_everything_loses_no_job(
     connection.close()
     run_worker(services, drain=True)
     assert count(services.database, Status.SUCCEEDED) == len(ids)
-    services.database.close()
+    services.close()
 
 
 def _published(settings: Settings, request: pytest.FixtureRequest) -> tuple[Services, list[int]]:
@@ -117,7 +117,7 @@ def test_kill_9_loses_no_job_and_doubles_no_label(
     settings: Settings, services: Services, submitted: Submitted, make_images: MakeImages
 ) -> None:
     """A worker killed in the middle of its work: another ends every job, each asset labelled once."""
-    mortal = settings.model_copy(update={"lease_s": 1.0, "batch_size": 4, "republish_s": 1.0, "max_attempts": 5})
+    mortal = settings.model_copy(update={"lease_s": 1.0, "message_size": 4, "republish_s": 1.0, "max_attempts": 5})
     ids = submitted(make_images(60) * 5)
     with worker_process(mortal) as process:
         wait_until(lambda: count(services.database, Status.SUCCEEDED) > 0, "the first success")
@@ -126,7 +126,7 @@ def test_kill_9_loses_no_job_and_doubles_no_label(
     assert open_jobs(services.database)
     successor = bootstrap(mortal)
     run_worker(successor, drain=True)
-    successor.database.close()
+    successor.close()
     assert count(services.database, Status.SUCCEEDED) == len(ids)
     with services.database.read() as session:
         pairs = session.execute(select(LabelRow.asset_id, LabelRow.level)).all()
@@ -136,13 +136,16 @@ def test_kill_9_loses_no_job_and_doubles_no_label(
 def test_sigterm_ends_a_worker_cleanly(
     settings: Settings, services: Services, submitted: Submitted, make_images: MakeImages
 ) -> None:
-    """The batch at hand is finished: no job is left running, and the exit is clean."""
+    """What is in flight is finished: no job is left running, the exit is clean, and nothing was done twice."""
     submitted(make_images(40) * 5)
     with worker_process(settings) as process:
         wait_until(lambda: count(services.database, Status.SUCCEEDED) > 0, "the first success")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=_PATIENCE_S) == 0
     assert count(services.database, Status.RUNNING) == 0
+    run_worker(services, drain=True)
+    with services.database.read() as session:
+        assert set(session.scalars(select(JobRow.attempt))) == {1}
 
 
 @pytest.mark.parametrize("message", [[], ["1"], [True], [0], [2**63], "1", {"a": 1}, None, list(range(1, 3000))])

@@ -110,7 +110,7 @@ def _route(database: Database, folder: Path, test: tuple[Sample, ...], progress:
     settings = Settings(database_url=f"sqlite:///{folder / DATABASE}", torch_threads=torch.get_num_threads())
     services = bootstrap(settings)
     run_worker(services, drain=True, watch=watch)
-    services.database.close()
+    services.close()
     watch()
     return ids
 

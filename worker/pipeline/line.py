@@ -1,0 +1,189 @@
+"""The line that claimed jobs go along: threads that fetch and decode, one for the model, one for the store."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from queue import Queue
+from typing import TypeVar
+
+import torch
+
+from classifier.errors import AssetError, BundleError
+from classifier.runtime import Predictor
+from worker.claims import Claim
+from worker.database import Database
+from worker.errors import DatabaseError, RetryableError
+from worker.jobs import Code
+from worker.pipeline.flight import Flight, Item, Stage
+from worker.pipeline.keeper import Keeper
+from worker.pipeline.ready import Ready
+from worker.pipeline.sizing import BatchSizes
+from worker.pipeline.stages import decode_content, fetch_content, isolate, predict_items, store_items
+from worker.registry import Predictors
+from worker.settings import Settings
+
+log = logging.getLogger("cladist.pipeline")
+
+T = TypeVar("T")
+
+_PAUSE_S = 0.5  # before the database is asked again when it did not answer
+_STORE_AHEAD = 2  # batches that may wait for the store while the model goes on
+
+
+class Line:
+    """A running line. What enters is settled, or given back, or left to its lease when the database is away."""
+
+    def __init__(
+        self,
+        database: Database,
+        predictors: Predictors,
+        settings: Settings,
+        flight: Flight,
+        sizes: BatchSizes,
+        on_settled: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._predictors = predictors
+        self._settings = settings
+        self._flight = flight
+        self._ready = Ready()
+        self._sizes = sizes
+        self._on_settled = on_settled
+        self._inference = threading.Lock()  # one forward pass at a time, and none while batch sizes are measured
+        self._to_store: Queue[list[Item] | None] = Queue(_STORE_AHEAD)
+        self._is_closing = threading.Event()
+        self._decoding = threading.BoundedSemaphore(settings.decode_threads or len(os.sched_getaffinity(0)))
+        self._model_threads = torch.get_num_threads()
+        # Torch counts threads for each of ours: a fetcher must not start a team of its own to copy one image.
+        self._fetchers = ThreadPoolExecutor(settings.fetch_threads, "cladist-fetch", torch.set_num_threads, (1,))
+        self._threads = [
+            threading.Thread(target=loop, name=f"cladist-{name}", daemon=True)
+            for name, loop in (("model", self._predict_all), ("store", self._store_all))
+        ]
+        self._keeper = Keeper(database, flight, settings)
+        for thread in self._threads:
+            thread.start()
+        self._keeper.start()
+
+    def enter(self, claims: Sequence[Claim]) -> None:
+        """Send claims down the line."""
+        items = [Item(claim) for claim in claims]
+        self._flight.add(items)
+        items.sort(key=lambda item: item.claim.bundle_id)
+        for bundle_id, group in groupby(items, key=lambda item: item.claim.bundle_id):
+            self._enter_bundle(bundle_id, list(group))
+
+    def close(self, grace_s: float) -> bool:
+        """Finish what was begun, give back what was not, and end all threads. False when that takes too long."""
+        self._is_closing.set()
+        if not self._flight.wait_until_empty(grace_s):
+            return False
+        self._fetchers.shutdown()
+        self._ready.close()
+        for thread in self._threads:
+            thread.join()
+        self._keeper.stop()
+        return True
+
+    def _enter_bundle(self, bundle_id: int, items: Sequence[Item]) -> None:
+        try:
+            predictor = self._insist(lambda: self._predictors.get(bundle_id))
+        except DatabaseError:
+            self._flight.remove(items)
+            raise
+        except BundleError as error:
+            self._fail_all(items, error, Code(error.code))
+        except RetryableError as error:
+            self._fail_all(items, error)
+        except Exception as error:
+            log.exception("bundle %d cannot be loaded", bundle_id)
+            self._fail_all(items, error)
+        else:
+            self._ready.expect(predictor, len(items), self._batch_size(predictor))
+            for item in items:
+                item.predictor = predictor
+                self._fetchers.submit(self._prepare, item)
+
+    def _batch_size(self, predictor: Predictor) -> int:
+        with self._inference:
+            return self._sizes.of(predictor)
+
+    def _fail_all(self, items: Sequence[Item], error: Exception, code: Code | None = None) -> None:
+        self._ready.expect(None, len(items), len(items))
+        for item in items:
+            item.fail(error, code)
+            self._put(item)
+
+    def _prepare(self, item: Item) -> None:
+        try:
+            self._fetch_and_decode(item)
+        except AssetError as error:
+            item.fail(error, Code(error.code))
+        except RetryableError as error:
+            item.fail(error)
+        except Exception as error:
+            log.exception("job %d, %s: stopped by an error", item.claim.job_id, item.claim.uri)
+            item.fail(error)
+        self._put(item)
+
+    def _fetch_and_decode(self, item: Item) -> None:
+        if self._is_given_back(item):
+            return
+        self._flight.enter(Stage.FETCH, [item])
+        content = fetch_content(item, self._settings)
+        self._flight.enter(Stage.WAITING, [item])
+        with self._decoding:
+            if self._is_given_back(item):
+                return
+            self._flight.enter(Stage.DECODE, [item])
+            decode_content(item, content)
+
+    def _is_given_back(self, item: Item) -> bool:
+        item.is_released = self._is_closing.is_set()
+        return item.is_released
+
+    def _put(self, item: Item) -> None:
+        self._flight.enter(Stage.READY, [item])
+        self._ready.put(item)
+
+    def _predict_all(self) -> None:
+        torch.set_num_threads(self._model_threads)
+        while (batch := self._ready.take()) is not None:
+            self._flight.enter(Stage.PREDICT, batch)
+            with self._inference:
+                isolate(predict_items, [item for item in batch if item.pixels is not None])
+            self._to_store.put(batch)
+        self._to_store.put(None)
+
+    def _store_all(self) -> None:
+        while (batch := self._to_store.get()) is not None:
+            self._flight.enter(Stage.STORE, batch)
+            try:
+                self._insist(lambda batch=batch: self._store(batch))  # type: ignore[misc]
+            except Exception:
+                log.exception("a batch of %d jobs could not be stored: their leases will end", len(batch))
+            self._flight.remove(batch)
+            self._on_settled()
+
+    def _store(self, batch: Sequence[Item]) -> None:
+        sound = [item for item in batch if item.error is None]
+        isolate(lambda items: store_items(items, self._database, self._settings), batch)
+        culprits = [item for item in sound if item.error is not None]
+        if culprits:
+            store_items(culprits, self._database, self._settings)
+
+    def _insist(self, action: Callable[[], T]) -> T:
+        """Do what needs the database, again and again for as long as a lease: a commit that was cut off is fenced."""
+        end = time.monotonic() + self._settings.lease_s
+        while True:
+            try:
+                return action()
+            except DatabaseError as error:
+                if time.monotonic() > end:
+                    raise
+                log.warning("the database does not answer: %s", error)
+                time.sleep(_PAUSE_S)

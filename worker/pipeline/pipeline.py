@@ -1,0 +1,95 @@
+"""The pipeline of a process: the ids of a message go in, and every job among them is settled by and by."""
+
+from collections.abc import Callable, Sequence
+
+from worker.claims import claim_jobs, suspects_among
+from worker.database import Database
+from worker.errors import StoppingError
+from worker.pipeline.flight import Flight
+from worker.pipeline.keeper import give_up
+from worker.pipeline.line import Line
+from worker.pipeline.sizing import BatchSizes
+from worker.registry import Predictors
+from worker.settings import Settings
+
+_LOOK_S = 0.5  # how often one who waits looks whether to stop
+
+
+class Pipeline:
+    """What a worker does with the job ids of one message; to be used by one thread. Its own threads start with work.
+
+    `on_settled` is called, by a thread of its own, when some jobs have ended.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        predictors: Predictors,
+        settings: Settings,
+        on_settled: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._predictors = predictors
+        self._settings = settings
+        self._on_settled = on_settled
+        self._flight = Flight()
+        self._sizes = BatchSizes(settings.batch_size)
+        self._line: Line | None = None
+        self._is_stopping = False
+
+    def run(self, job_ids: Sequence[int]) -> int:
+        """Run the jobs that are still to be run, wait until they are settled, and return how many they were."""
+        count = self.accept(job_ids)
+        self._flight.wait_until_empty()
+        return count
+
+    def accept(self, job_ids: Sequence[int]) -> int:
+        """Claim the jobs that are still to be run, and return how many as soon as they are on their way.
+
+        It waits for room first. A suspect goes when all others have gone, and nothing goes until it is settled: if it
+        takes the process with it, it takes nobody else. Raises DatabaseError, StoppingError.
+        """
+        self._wait(lambda: self._flight.wait_for_room(self._room, _LOOK_S))
+        count = self._enter(job_ids, suspects=False)
+        if count < len(job_ids):
+            for job_id in suspects_among(self._database, job_ids):
+                self._wait(self._is_empty)
+                count += self._enter([job_id], suspects=True)
+                self._wait(self._is_empty)
+        return count
+
+    def stop_soon(self) -> None:
+        """Take no more work, and let nobody wait for it; a signal handler may call this."""
+        self._is_stopping = True
+
+    def close(self) -> None:
+        """Finish what was begun and give back what was not; what takes longer than `stop_s` ends with the process.
+
+        It may be used again after that.
+        """
+        if self._line is not None and not self._line.close(self._settings.stop_s):
+            give_up(self._database, self._flight, [], self._settings, f"not done in {self._settings.stop_s:g} s")
+        self._line = None
+        self._is_stopping = False
+
+    def _is_empty(self) -> bool:
+        return self._flight.wait_until_empty(_LOOK_S)
+
+    def _wait(self, is_over: Callable[[], bool]) -> None:
+        while not is_over():
+            if self._is_stopping:
+                raise StoppingError("this worker is about to stop")
+
+    @property
+    def _room(self) -> int:
+        return max(self._settings.batch_size, self._settings.fetch_threads)  # what the model may take next
+
+    def _enter(self, job_ids: Sequence[int], *, suspects: bool) -> int:
+        settings = self._settings
+        claims = claim_jobs(self._database, job_ids, settings.worker_name, settings.lease_s, suspects=suspects)
+        if claims:
+            if self._line is None:
+                parts = self._database, self._predictors, settings, self._flight, self._sizes
+                self._line = Line(*parts, self._on_settled)
+            self._line.enter(claims)
+        return len(claims)

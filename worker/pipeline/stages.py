@@ -1,0 +1,97 @@
+"""The stages of the pipeline, one function each. They leave what they find, or how it went wrong, with the item."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import torch
+from sqlalchemy.orm import Session
+
+from worker.catalogue import serving_release
+from worker.claims import Failure, held_claims, mark_failed, mark_succeeded, release, try_again
+from worker.database import Database
+from worker.errors import DatabaseError, RetryableError
+from worker.fetch import fetch
+from worker.jobs import Code
+from worker.labels import store_predictions
+from worker.orm import BundleRow
+from worker.pipeline.flight import Item
+from worker.settings import Settings
+
+log = logging.getLogger("cladist.pipeline")
+
+
+def fetch_content(item: Item, settings: Settings) -> bytes:
+    """Stage fetch: the bytes of an asset. Raises AssetError, RetryableError."""
+    return fetch(item.claim.uri, settings.asset_roots)
+
+
+def decode_content(item: Item, content: bytes) -> None:
+    """Stage decode: leaves the pixels with the item. Raises AssetError."""
+    if item.predictor is not None:
+        item.pixels = item.predictor.pixels(content, item.claim.uri)
+
+
+def predict_items(items: Sequence[Item]) -> None:
+    """Stage predict: one forward pass over the items of one predictor that have pixels."""
+    if not items or (predictor := items[0].predictor) is None:
+        return
+    pixels = torch.stack([item.pixels for item in items if item.pixels is not None])
+    predictions = predictor.predict([item.claim.uri for item in items], pixels)
+    for item, prediction in zip(items, predictions, strict=True):
+        item.prediction, item.pixels = prediction, None
+
+
+def store_items(items: Sequence[Item], database: Database, settings: Settings) -> None:
+    """Stage store: labels, decisions and states of the items in one transaction, fenced by their attempts."""
+    with database.write() as session:
+        held = held_claims(session, [item.claim for item in items])
+        held_ids = {claim.job_id for claim in held}
+        alive = [item for item in items if item.claim.job_id in held_ids]
+        _store_predictions(database, session, [item for item in alive if item.prediction is not None])
+        failed = [Failure(item.claim, item.code, str(item.error)) for item in alive if item.code is not None]
+        mark_failed(database, session, failed)
+        for item in alive:
+            if item.error is not None and item.code is None:
+                _give_back(database, session, item, settings)
+        release(database, session, [item.claim for item in alive if item.is_released])
+    for failure in failed:
+        log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message)
+
+
+def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> None:
+    """Run an action on items, and where it fails on each half of them, so that only the culprit keeps the error.
+
+    Raises DatabaseError, which is nobody's fault.
+    """
+    if not items:
+        return
+    try:
+        action(items)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        if len(items) == 1:
+            log.exception("job %d, %s: stopped by an error", items[0].claim.job_id, items[0].claim.uri)
+            items[0].fail(error)
+            return
+        middle = len(items) // 2
+        isolate(action, items[:middle])
+        isolate(action, items[middle:])
+
+
+def _store_predictions(database: Database, session: Session, items: Sequence[Item]) -> None:
+    if not items or (predictor := items[0].predictor) is None:
+        return
+    serving = serving_release(session, session.get_one(BundleRow, items[0].claim.bundle_id))
+    if serving.release != predictor.hierarchy.release:  # another one was activated meanwhile: answer anew, in that
+        release(database, session, [item.claim for item in items])
+        return
+    store_predictions(session, [(i.claim, i.prediction) for i in items if i.prediction is not None], serving.id)
+    mark_succeeded(database, session, [item.claim for item in items])
+
+
+def _give_back(database: Database, session: Session, item: Item, settings: Settings) -> None:
+    code = None if isinstance(item.error, RetryableError) else Code.INTERNAL_ERROR
+    message = f"{type(item.error).__name__}: {item.error}"
+    attempts, wait_s = settings.max_attempts, settings.retry_base_s
+    try_again(database, session, [item.claim], message, max_attempts=attempts, wait_s=wait_s, code=code)
