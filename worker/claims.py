@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import select, tuple_, update
 from sqlalchemy.orm import Session
 
+from worker import backoff
 from worker.database import Database
 from worker.jobs import Code, Status, sources
 from worker.orm import AssetRow, JobRow
@@ -89,7 +90,10 @@ def mark_failed(database: Database, session: Session, failures: Sequence[Failure
 def try_again(
     database: Database, session: Session, held: Sequence[Claim], message: str, *, max_attempts: int, wait_s: float
 ) -> None:
-    """Give held claims back: queued again, each alone in its message, or dead when they are out of attempts."""
+    """Give held claims back: queued again, each alone in its message, or dead when they are out of attempts.
+
+    They wait as `backoff` says, with `wait_s` as the longest first wait; 0 is no wait at all.
+    """
     spent = [claim.job_id for claim in held if claim.attempt >= max_attempts]
     if spent:
         _settle(database, session, spent, Status.DEAD, Code.OUT_OF_ATTEMPTS, message)
@@ -102,8 +106,8 @@ def try_again(
         .values(status=Status.QUEUED, lease_until=None, published_at=None, message=message[:_MAX_MESSAGE_CHARS])
     )
     now = database.now(session)
-    waits = [(claim.job_id, timedelta(seconds=wait_s * 2 ** (claim.attempt - 1))) for claim in again]
-    enqueue(database, session, [Notice(job_id, now + wait, alone=True) for job_id, wait in waits])
+    due = [now + timedelta(seconds=backoff.wait_s(claim.attempt, wait_s)) if wait_s else None for claim in again]
+    enqueue(database, session, [Notice(claim.job_id, at, alone=True) for claim, at in zip(again, due, strict=True)])
 
 
 def _settle(

@@ -35,7 +35,7 @@ class Code(StrEnum):
 MOVES: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {
         Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),
-        Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.QUEUED, Status.DEAD}),
+        Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.QUEUED, Status.DEAD, Status.CANCELLED}),
         Status.SUCCEEDED: frozenset(),
         Status.FAILED: frozenset({Status.QUEUED}),
         Status.CANCELLED: frozenset({Status.QUEUED}),

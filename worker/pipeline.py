@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
@@ -38,10 +38,17 @@ _HEARTBEATS_PER_LEASE = 3
 
 
 class Pipeline:
-    """What a worker does with the job ids of one message."""
+    """What a worker does with the job ids of one message; `on_settled` is called when some of them have ended."""
 
-    def __init__(self, database: Database, predictors: Predictors, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        predictors: Predictors,
+        settings: Settings,
+        on_settled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
+        self._on_settled = on_settled
         self._predictors = predictors
         self._settings = settings
 
@@ -109,6 +116,7 @@ class Pipeline:
                 store_predictions(session, [(claim, by_job[claim.job_id]) for claim in done], release_id)
                 mark_succeeded(self._database, session, done)
             mark_failed(self._database, session, [f for f in failures if f.claim.job_id in held_ids])
+        self._on_settled()
         for failure in failures:
             log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message)
 

@@ -10,15 +10,14 @@ import celery.worker.state
 import torch
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from kombu.exceptions import OperationalError
 
 from worker.app import publisher
 from worker.board import open_jobs
 from worker.bootstrap import Services
 from worker.database import Database
-from worker.errors import DatabaseError
-from worker.outbox import relay_once
+from worker.errors import BrokerError, DatabaseError
 from worker.reaper import reap_once
+from worker.relay import relay_once
 
 log = logging.getLogger("cladist.worker")
 
@@ -36,7 +35,7 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
         _reap(services, republish_s=0.0)  # an in-process broker begins empty
     stop = threading.Event()
     threads = [
-        _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services)),
+        _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services), services.settled),
         _repeat("reaper", stop, services.settings.reap_s, lambda: _reap(services, services.settings.republish_s)),
     ]
     if drain:
@@ -65,7 +64,8 @@ def _consume(app: Celery) -> None:
 def _relay(services: Services) -> None:
     settings = services.settings
     publish = publisher(services.app)
-    while relay_once(services.database, publish, batch_size=settings.batch_size, window=settings.window):
+    limits = {"message_size": settings.batch_size, "ahead": settings.ahead, "window": settings.window}
+    while relay_once(services.database, publish, **limits):
         pass
 
 
@@ -80,17 +80,20 @@ def _stop_when_done(database: Database) -> None:
         cast("Any", celery.worker.state).should_stop = 0
 
 
-def _repeat(name: str, stop: threading.Event, pause_s: float, action: Callable[[], None]) -> threading.Thread:
-    """Run an action again and again in a thread; the world's faults are logged and outlived."""
+def _repeat(
+    name: str, stop: threading.Event, pause_s: float, action: Callable[[], None], wake: threading.Event | None = None
+) -> threading.Thread:
+    """Run an action again and again in a thread; `wake` cuts a pause short. The world's faults are outlived."""
 
     def loop() -> None:
         while not stop.is_set():
             try:
                 action()
-            except (DatabaseError, OperationalError, OSError) as error:
+            except (DatabaseError, BrokerError, OSError) as error:
                 log.warning("%s: %s", name, error)
                 stop.wait(_PAUSE_AFTER_ERROR_S)
-            stop.wait(pause_s)
+            if (wake or stop).wait(pause_s) and wake:
+                wake.clear()
 
     thread = threading.Thread(target=loop, name=f"cladist-{name}", daemon=True)
     thread.start()

@@ -16,6 +16,7 @@ from worker.database import Database
 from worker.errors import SubmissionError
 from worker.orm import AssetRow, JobRow
 from worker.outbox import Notice, enqueue
+from worker.queues import DEFAULT_DESTINATION, Destination, find_queue, tenant_number
 
 CHUNK = 1000  # jobs in one transaction
 _MAX_URI_CHARS = 2048  # what an index entry of PostgreSQL holds
@@ -29,15 +30,18 @@ class Request:
     key: str | None = None
 
 
-def submit(database: Database, requests: Iterable[Request]) -> Iterator[list[int]]:
+def submit(
+    database: Database, requests: Iterable[Request], destination: Destination = DEFAULT_DESTINATION
+) -> Iterator[list[int]]:
     """Submit all requests, yielding the job ids of each committed chunk in order.
 
-    Raises SubmissionError when a key was used for another asset, LookupFailedError when no bundle is active.
+    Raises SubmissionError when a key was used for another asset, LookupFailedError when no bundle is active or the
+    queue is not known.
     """
     pending = iter(requests)
     while chunk := list(islice(pending, CHUNK)):
         with database.write() as session:
-            ids = _submit_chunk(database, session, chunk)
+            ids = _submit_chunk(database, session, chunk, destination)
         yield ids
 
 
@@ -81,9 +85,15 @@ def asset_uri(address: str, base: Path) -> str:
     return f"file://{parts.path}"
 
 
-def _submit_chunk(database: Database, session: Session, requests: Sequence[Request]) -> list[int]:
-    now = database.now(session)
-    bundle_id = active_bundle(session).id
+def _submit_chunk(
+    database: Database, session: Session, requests: Sequence[Request], destination: Destination
+) -> list[int]:
+    common = {
+        "bundle_id": active_bundle(session).id,
+        "created_at": database.now(session),
+        "queue_id": find_queue(session, destination.queue).id,
+        "tenant_id": tenant_number(database, session, destination.tenant),
+    }
     assets = _asset_ids(database, session, {request.uri for request in requests})
     known = _known_jobs(session, [request.key for request in requests if request.key is not None])
     rows: list[dict[str, object]] = []
@@ -99,9 +109,9 @@ def _submit_chunk(database: Database, session: Session, requests: Sequence[Reque
             places.append((True, len(rows)))
             if key is not None:
                 owners[key] = (asset_id, len(rows))
-            rows.append({"asset_id": asset_id, "bundle_id": bundle_id, "idempotency_key": key, "created_at": now})
+            rows.append({"asset_id": asset_id, "idempotency_key": key, **common})
     ids = _insert_jobs(session, rows)
-    enqueue(database, session, [Notice(job_id, now) for job_id in ids])
+    enqueue(database, session, [Notice(job_id) for job_id in ids])
     return [ids[place] if is_new else place for is_new, place in places]
 
 

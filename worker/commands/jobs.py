@@ -11,11 +11,12 @@ import click
 
 from worker.board import cancel_job, jobs_of, list_jobs, retry_job, show_job, wait_for_jobs
 from worker.catalogue import active_bundle, find_node, serving_release
-from worker.commands.options import file_type, json_option
+from worker.commands.options import file_type, json_option, queue_option, tenant_option
 from worker.database import Database, open_database
 from worker.errors import LookupFailedError, SubmissionError
 from worker.jobs import Status
 from worker.labels import labels_under
+from worker.queues import Destination
 from worker.settings import read_settings
 from worker.submission import Request, asset_uri, read_requests
 from worker.submission import submit as submit_requests
@@ -29,8 +30,12 @@ _JOB_COLUMNS = ("job", "status", "attempt", "asset", "code", "message")
 @click.argument("uris", nargs=-1)
 @click.option("--manifest", type=file_type, help="A CSV with the column uri (or image), and perhaps key.")
 @click.option("--key", help="Idempotency key: the same key gives back the same job. With one URI only.")
+@queue_option
+@tenant_option
 @json_option
-def submit(*, uris: tuple[str, ...], manifest: Path | None, key: str | None, as_json: bool) -> None:
+def submit(
+    *, uris: tuple[str, ...], manifest: Path | None, key: str | None, queue: str, tenant: str, as_json: bool
+) -> None:
     """Submit assets by their URIS, by --manifest, or both."""
     if not uris and manifest is None:
         raise click.UsageError("give URIs, or a --manifest")
@@ -41,7 +46,7 @@ def submit(*, uris: tuple[str, ...], manifest: Path | None, key: str | None, as_
     given = [Request(asset_uri(uri, Path.cwd()), key) for uri in uris]
     requests: Iterator[Request] = chain(given, read_requests(manifest) if manifest else ())
     count = 0
-    for ids in submit_requests(open_database(read_settings().database_url), requests):
+    for ids in submit_requests(open_database(read_settings().database_url), requests, Destination(queue, tenant)):
         count += len(ids)
         for job_id in ids:
             click.echo(json.dumps({"job": job_id}) if as_json else job_id)
@@ -100,7 +105,7 @@ def wait(*, ids: tuple[int, ...], timeout_s: float | None, as_json: bool) -> Non
 @jobs.command()
 @click.argument("ids", type=int, nargs=-1, required=True)
 def cancel(*, ids: tuple[int, ...]) -> None:
-    """Cancel queued jobs."""
+    """Cancel jobs that have not ended; what a worker still finds for one is thrown away."""
     database = open_database(read_settings().database_url)
     for job_id in ids:
         cancel_job(database, job_id)

@@ -1,0 +1,91 @@
+"""The relay: publish what is next in the outbox after its commit, many job ids in one message."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, distinct, exists, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from worker.database import Database
+from worker.jobs import Status
+from worker.lines import Waiting, next_jobs
+from worker.orm import FIRST, IS_QUEUED, IS_RUNNING, JobRow, OutboxRow, QueueRow
+from worker.outbox import promote
+
+Publish = Callable[[Sequence[int]], None]
+
+_PATIENCE_MS = 15_000  # a relay that stands still for so long in its transaction makes way for the others
+
+
+def relay_once(database: Database, publish: Publish, *, message_size: int, ahead: int, window: int) -> int:
+    """Publish what is next, at once when little waits and in full messages when much does; return how many jobs.
+
+    Jobs leave the outbox in the transaction that publishes them: a crash in between publishes twice, never not at all,
+    and a claim makes the second message harmless. Who is next is decided here and not in the broker, so little is let
+    into it: no more than `ahead` messages for each worker that has work are published and not ended, and no more than
+    `window` jobs in all. One relay publishes at a time; the others return at once.
+    """
+    with database.read() as session:
+        if not _is_anything_next(database, session):
+            return 0
+    with database.write() as session:
+        if not _is_my_turn(database, session):
+            return 0
+        now = database.now(session)
+        promote(session, now)
+        most = min(window, ahead * message_size * max(1, _busy_workers(session, window)))
+        room = max(0, most - _in_flight(session, window))
+        count = 0
+        for jobs in next_jobs(session, now, room, min(most, message_size)):
+            ready = _mark_published(session, jobs, now)
+            for message in _messages(ready, message_size):
+                publish(message)
+            count += len(ready)
+        return count
+
+
+def _is_anything_next(database: Database, session: Session) -> bool:
+    line = exists().where(OutboxRow.queue_id == QueueRow.id, OutboxRow.due_at.is_(None))
+    in_line = exists().where(QueueRow.paused.is_(False), line)
+    due = exists().where(OutboxRow.due_at <= database.now(session))
+    return bool(session.scalar(select(or_(in_line, due))))
+
+
+def _is_my_turn(database: Database, session: Session) -> bool:
+    """Take the first queue's row as the lock of all relays; False when another one holds it."""
+    if not database.is_sqlite:  # which has one writer at a time anyway
+        session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {_PATIENCE_MS}"))
+    lock = select(QueueRow.id).where(QueueRow.id == FIRST).with_for_update(skip_locked=True)
+    return session.scalar(lock) is not None
+
+
+def _busy_workers(session: Session, limit: int) -> int:
+    running = select(JobRow.worker).where(IS_RUNNING).limit(limit).subquery()
+    return session.scalar(select(func.count(distinct(running.c.worker)))) or 0
+
+
+def _in_flight(session: Session, limit: int) -> int:
+    """Jobs that are published and not ended, counted up to a limit for either kind."""
+    kinds = (IS_RUNNING, IS_QUEUED & JobRow.published_at.is_not(None))
+    counted = [select(JobRow.id).where(kind).limit(limit).subquery() for kind in kinds]
+    return sum(session.scalar(select(func.count()).select_from(part)) or 0 for part in counted)
+
+
+def _mark_published(session: Session, jobs: Sequence[Waiting], now: datetime) -> list[Waiting]:
+    """Take jobs out of the outbox; return those to be published, without the ones that were claimed or ended since.
+
+    Jobs that another transaction holds stay for a later round. Jobs are locked before their outbox rows, as everywhere.
+    """
+    by_id = {job.job_id: job for job in jobs}
+    held = select(JobRow.id, JobRow.status).where(JobRow.id.in_(by_id)).order_by(JobRow.id)
+    found = {row.id: row.status for row in session.execute(held.with_for_update(skip_locked=True))}
+    ready = [job for job in jobs if found.get(job.job_id) == Status.QUEUED]
+    session.execute(update(JobRow).where(JobRow.id.in_([job.job_id for job in ready])).values(published_at=now))
+    session.execute(delete(OutboxRow).where(OutboxRow.id.in_([by_id[job_id].row_id for job_id in found])))
+    return ready
+
+
+def _messages(jobs: Sequence[Waiting], size: int) -> Iterator[list[int]]:
+    together = [job.job_id for job in jobs if not job.alone]
+    yield from (together[start : start + size] for start in range(0, len(together), size))
+    yield from ([job.job_id] for job in jobs if job.alone)
