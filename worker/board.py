@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from worker.database import Database
+from worker.dead import FRESH
 from worker.errors import InvalidMoveError, LookupFailedError
 from worker.jobs import OPEN, Status, sources
 from worker.orm import AssetRow, BundleRow, DecisionRow, JobRow, OutboxRow, QueueRow, TenantRow
@@ -70,13 +71,16 @@ def cancel_job(database: Database, job_id: int) -> None:
         session.execute(delete(OutboxRow).where(OutboxRow.job_id == job_id))
 
 
-def retry_job(database: Database, job_id: int) -> None:
-    """Queue a failed, dead or cancelled job again, with all its attempts. Raises InvalidMoveError on others."""
+def retry_job(database: Database, job_id: int, *, only: Status | None = None) -> None:
+    """Queue a failed, dead or cancelled job again, with all its attempts; with `only`, one in just that state.
+
+    Raises InvalidMoveError on others.
+    """
     with database.write() as session:
-        if session.scalar(select(JobRow.status).where(JobRow.id == job_id)) == Status.RUNNING:
-            raise InvalidMoveError(f"job {job_id} is running")
-        fresh = {"attempt": 0, "code": None, "message": None, "finished_at": None, "published_at": None}
-        _move(session, job_id, Status.QUEUED, **fresh)
+        status = session.scalar(select(JobRow.status).where(JobRow.id == job_id).with_for_update())
+        if status == Status.RUNNING or (status is not None and only not in (None, status)):
+            raise InvalidMoveError(f"job {job_id} is {status}{f', not {only}' if only else ''}")
+        _move(session, job_id, Status.QUEUED, **FRESH)
         enqueue(database, session, [Notice(job_id, alone=True)])
 
 

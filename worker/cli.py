@@ -27,7 +27,7 @@ _COMMANDS = {
     "db": _Lazy("worker.commands.database:db", "Prepare the database."),
     "bundle": _Lazy("worker.commands.bundle:bundle", "Make bundles known to the database."),
     "submit": _Lazy("worker.commands.jobs:submit", "Submit assets for classification."),
-    "jobs": _Lazy("worker.commands.jobs:jobs", "List, show, wait for, cancel and retry jobs."),
+    "jobs": _Lazy("worker.commands.jobs:jobs", "List, show, wait for, cancel, retry and purge jobs."),
     "queues": _Lazy("worker.commands.queues:queues", "List, pause, resume and change the queues of jobs."),
     "reclassify": _Lazy("worker.commands.reclassify:reclassify", "Submit assets again: stale, failed, unlabelled."),
     "labels": _Lazy("worker.commands.jobs:labels", "Find assets by node and confidence."),

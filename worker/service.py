@@ -4,6 +4,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, cast
 
 import celery.worker.state
@@ -18,10 +19,12 @@ from worker.database import Database
 from worker.errors import BrokerError, DatabaseError
 from worker.reaper import reap_once
 from worker.relay import relay_once
+from worker.retention import purge_jobs
 
 log = logging.getLogger("cladist.worker")
 
 _PAUSE_AFTER_ERROR_S = 1.0
+_PURGE_EVERY_S = 3600.0
 
 
 def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], None] | None = None) -> None:
@@ -38,6 +41,8 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
         _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services), services.settled),
         _repeat("reaper", stop, services.settings.reap_s, lambda: _reap(services, services.settings.republish_s)),
     ]
+    if services.settings.retention_days:
+        threads.append(_repeat("retention", stop, _PURGE_EVERY_S, lambda: _purge(services, stop)))
     if drain:
         threads.append(_repeat("drain", stop, services.settings.poll_s, lambda: _stop_when_done(services.database)))
     if watch is not None:
@@ -73,6 +78,12 @@ def _reap(services: Services, republish_s: float) -> None:
     found = reap_once(services.database, max_attempts=services.settings.max_attempts, republish_s=republish_s)
     if found.expired or found.republished:
         log.warning("reaper: %d leases had ended, %d jobs published again", found.expired, found.republished)
+
+
+def _purge(services: Services, stop: threading.Event) -> None:
+    for _ in purge_jobs(services.database, timedelta(days=services.settings.retention_days)):
+        if stop.is_set():
+            return
 
 
 def _stop_when_done(database: Database) -> None:

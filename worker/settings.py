@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     republish_s: float = Field(default=60.0, gt=0)  # a published job not claimed for so long is published again
     ahead: int = Field(default=2, ge=1)  # messages in flight for each busy worker: the more, the later urgent jobs
     window: int = Field(default=4096, ge=1)  # jobs in flight at most; the rest wait in the outbox
+    retention_days: float = Field(default=0.0, ge=0)  # jobs that ended so long ago are purged; 0: none ever
 
     @property
     def broker_is_embedded(self) -> bool:

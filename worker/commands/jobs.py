@@ -12,6 +12,7 @@ import click
 from worker.board import cancel_job, jobs_of, list_jobs, retry_job, show_job, wait_for_jobs
 from worker.catalogue import active_bundle, find_node, serving_release
 from worker.commands.options import file_type, json_option, queue_option, tenant_option
+from worker.commands.upkeep import dead, purge
 from worker.database import Database, open_database
 from worker.errors import LookupFailedError, SubmissionError
 from worker.jobs import Status
@@ -20,10 +21,9 @@ from worker.queues import Destination
 from worker.settings import read_settings
 from worker.submission import Request, asset_uri, read_requests
 from worker.submission import submit as submit_requests
-from worker.terminal import print_json, print_table
+from worker.terminal import print_jobs, print_json, print_table
 
 _WAIT_POLL_S = 0.2
-_JOB_COLUMNS = ("job", "status", "attempt", "asset", "code", "message")
 
 
 @click.command()
@@ -55,7 +55,7 @@ def submit(
 
 @click.group()
 def jobs() -> None:
-    """List, show, wait for, cancel and retry jobs."""
+    """List, show, wait for, cancel, retry and purge jobs."""
 
 
 @jobs.command("list")
@@ -67,7 +67,7 @@ def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) 
     """List jobs, the newest first."""
     with open_database(read_settings().database_url).read() as session:
         found = list_jobs(session, status=Status(status) if status else None, limit=limit, before=before)
-    _print_jobs(found, as_json=as_json)
+    print_jobs(found, as_json=as_json)
 
 
 @jobs.command()
@@ -99,7 +99,7 @@ def wait(*, ids: tuple[int, ...], timeout_s: float | None, as_json: bool) -> Non
     _known(database, ids)
     if not wait_for_jobs(database, list(ids), timeout_s, _WAIT_POLL_S):
         raise LookupFailedError(f"after {timeout_s:g} s some jobs are still open; is a `cladist worker` running?")
-    _print_jobs(_known(database, ids), as_json=as_json)
+    print_jobs(_known(database, ids), as_json=as_json)
 
 
 @jobs.command()
@@ -150,9 +150,5 @@ def _known(database: Database, ids: tuple[int, ...]) -> list[dict[str, Any]]:
         return jobs_of(session, ids)
 
 
-def _print_jobs(found: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        for job in found:
-            print_json(job)
-    else:
-        print_table("jobs", _JOB_COLUMNS, [[job[column] for column in _JOB_COLUMNS] for job in found])
+jobs.add_command(dead)
+jobs.add_command(purge)
