@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
@@ -67,6 +68,20 @@ def _other_user() -> str | None:
     return "postgres" if "postgres" in known else "nobody"
 
 
+def _wait_for_postgres(url: str) -> None:
+    """Its port is open for a while before it takes anyone in."""
+    end = time.monotonic() + _START_S
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
 @contextmanager
 def _private_postgres() -> Iterator[str]:
     initdb, server = _postgres_binary("initdb"), _postgres_binary("postgres")
@@ -83,7 +98,9 @@ def _private_postgres() -> Iterator[str]:
         port = free_port()
         options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-k", folder]
         with _process([server, "-D", folder, "-p", str(port), *options], port, user):
-            yield f"postgresql://cladist@127.0.0.1:{port}/postgres"
+            url = f"postgresql://cladist@127.0.0.1:{port}/postgres"
+            _wait_for_postgres(url)
+            yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

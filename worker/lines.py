@@ -11,7 +11,7 @@ from itertools import groupby
 from math import ceil
 from typing import NamedTuple
 
-from sqlalchemy import Select, func, select, union_all
+from sqlalchemy import Integer, Select, bindparam, func, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from worker.orm import OutboxRow, QueueRow
@@ -146,12 +146,19 @@ def _line_of(queue_id: int, tenant_id: int, after: int, count: int) -> Select[in
 def _tenants_in_turn(session: Session, row: QueueRow, count: int) -> list[int]:
     """Tenants with something in the line, from the one behind the cursor round to the cursor again."""
     behind = _tenants_above(session, row.id, row.cursor_tenant, count)
-    before = _tenants_above(session, row.id, 0, count - len(behind)) if len(behind) < count else []
+    is_round = row.cursor_tenant == 0 or len(behind) == count
+    before = [] if is_round else _tenants_above(session, row.id, 0, count - len(behind))
     return behind + [tenant for tenant in before if tenant <= row.cursor_tenant]
 
 
 def _tenants_above(session: Session, queue_id: int, tenant_id: int, count: int) -> list[int]:
-    """The next tenants by number, found by one index seek each."""
+    values = {"queue_id": queue_id, "tenant_id": tenant_id, "count": count}
+    return list(session.scalars(_TENANTS_ABOVE, values))
+
+
+def _select_tenants_above() -> Select[int]:
+    """The next tenants of a line by number, found by one index seek each."""
+    queue_id, tenant_id = bindparam("queue_id", type_=Integer), bindparam("tenant_id", type_=Integer)
     mine = OutboxRow.queue_id == queue_id, OutboxRow.due_at.is_(None)
     first = select(func.min(OutboxRow.tenant_id)).where(*mine, OutboxRow.tenant_id > tenant_id).scalar_subquery()
     found = select(first.label("tenant_id")).cte("found", recursive=True)
@@ -160,8 +167,10 @@ def _tenants_above(session: Session, queue_id: int, tenant_id: int, count: int) 
         following.queue_id == queue_id, following.due_at.is_(None), following.tenant_id > found.c.tenant_id
     )
     found = found.union_all(select(step.scalar_subquery()).where(found.c.tenant_id.is_not(None)))
-    tenants = select(found.c.tenant_id).where(found.c.tenant_id.is_not(None)).limit(count)
-    return [number for number in session.scalars(tenants) if number is not None]
+    return select(found.c.tenant_id).where(found.c.tenant_id.is_not(None)).limit(bindparam("count", type_=Integer))
+
+
+_TENANTS_ABOVE = _select_tenants_above()  # made once: to make it takes longer than to run it
 
 
 def _refill(row: QueueRow, now: datetime) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, distinct, exists, func, or_, select, text, update
+from sqlalchemy import Integer, Select, bindparam, delete, distinct, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from worker.database import Database
@@ -26,17 +26,15 @@ def relay_once(database: Database, publish: Publish, *, message_size: int, ahead
     `window` jobs in all. One relay publishes at a time; the others return at once.
     """
     with database.read() as session:
-        if not _is_anything_next(database, session):
+        if not _is_anything_next(database, session) or not _room(session, message_size * ahead, window):
             return 0
     with database.write() as session:
         if not _is_my_turn(database, session):
             return 0
         now = database.now(session)
         promote(session, now)
-        most = min(window, ahead * message_size * max(1, _busy_workers(session, window)))
-        room = max(0, most - _in_flight(session, window))
-        count = 0
-        for jobs in next_jobs(session, now, room, min(most, message_size)):
+        room, count = _room(session, message_size * ahead, window), 0
+        for jobs in next_jobs(session, now, room, min(message_size, window)):
             ready = _mark_published(session, jobs, now)
             for message in _messages(ready, message_size):
                 publish(message)
@@ -59,16 +57,26 @@ def _is_my_turn(database: Database, session: Session) -> bool:
     return session.scalar(lock) is not None
 
 
-def _busy_workers(session: Session, limit: int) -> int:
-    running = select(JobRow.worker).where(IS_RUNNING).limit(limit).subquery()
-    return session.scalar(select(func.count(distinct(running.c.worker)))) or 0
+def _room(session: Session, jobs_each: int, window: int) -> int:
+    """How many jobs may be published: so many for each busy worker, less those that are published and not ended."""
+    unclaimed, claimed, workers = (count or 0 for count in session.execute(_IN_FLIGHT, {"most": window}).one())
+    most: int = min(window, jobs_each * max(1, workers))
+    return max(0, most - unclaimed - claimed)
 
 
-def _in_flight(session: Session, limit: int) -> int:
-    """Jobs that are published and not ended, counted up to a limit for either kind."""
-    kinds = (IS_RUNNING, IS_QUEUED & JobRow.published_at.is_not(None))
-    counted = [select(JobRow.id).where(kind).limit(limit).subquery() for kind in kinds]
-    return sum(session.scalar(select(func.count()).select_from(part)) or 0 for part in counted)
+def _select_in_flight() -> Select[int | None, int | None, int | None]:
+    """Published jobs that nobody has claimed, running jobs, and their workers; each counted up to a bound."""
+    most = bindparam("most", type_=Integer)
+    running = select(JobRow.worker).where(IS_RUNNING).limit(most).subquery()
+    published = select(JobRow.id).where(IS_QUEUED, JobRow.published_at.is_not(None)).limit(most).subquery()
+    return select(
+        select(func.count()).select_from(published).scalar_subquery(),
+        select(func.count()).select_from(running).scalar_subquery(),
+        select(func.count(distinct(running.c.worker))).select_from(running).scalar_subquery(),
+    )
+
+
+_IN_FLIGHT = _select_in_flight()  # made once: to make it takes longer than to run it
 
 
 def _mark_published(session: Session, jobs: Sequence[Waiting], now: datetime) -> list[Waiting]:

@@ -18,7 +18,7 @@ from worker.bootstrap import Services
 from worker.database import Database
 from worker.errors import BrokerError, DatabaseError
 from worker.reaper import reap_once
-from worker.relay import relay_once
+from worker.relay import Publish, relay_once
 from worker.retention import purge_jobs
 
 log = logging.getLogger("cladist.worker")
@@ -37,8 +37,9 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     if services.settings.broker_is_embedded:
         _reap(services, republish_s=0.0)  # an in-process broker begins empty
     stop = threading.Event()
+    publish = publisher(services.app)
     threads = [
-        _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services), services.settled),
+        _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services, publish), services.settled),
         _repeat("reaper", stop, services.settings.reap_s, lambda: _reap(services, services.settings.republish_s)),
     ]
     if services.settings.retention_days:
@@ -66,12 +67,10 @@ def _consume(app: Celery) -> None:
         state.should_stop = None
 
 
-def _relay(services: Services) -> None:
+def _relay(services: Services, publish: Publish) -> None:
     settings = services.settings
-    publish = publisher(services.app)
     limits = {"message_size": settings.batch_size, "ahead": settings.ahead, "window": settings.window}
-    while relay_once(services.database, publish, **limits):
-        pass
+    relay_once(services.database, publish, **limits)
 
 
 def _reap(services: Services, republish_s: float) -> None:

@@ -164,24 +164,19 @@ def test_a_paused_queue_publishes_nothing_until_it_is_resumed(database: Database
     assert broker.published() == later
 
 
-def test_a_rate_holds_over_all_relays(database: Database, broker: Broker) -> None:
-    """The bucket is in the database: a second relay finds it as empty as the first left it, until time has passed."""
+def test_a_rate_holds_over_all_relays(database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bucket is in the database: a second relay finds it as the first left it, until time has passed."""
+    with database.read() as session:
+        begin = database.now(session)
+    passed_s = [0.0]
+    monkeypatch.setattr(database, "now", lambda _session: begin + timedelta(seconds=passed_s[0]))
     set_queue(database, "default", Terms(rate_per_s=5))
     put(database, 30)
     assert relay(database, broker) == 5
     assert relay(database, Broker()) == 0
-
-    def pass_time(seconds: float) -> None:
-        with database.write() as session:
-            row = find_queue(session, "default")
-            assert row.refilled_at is not None
-            row.refilled_at = database.now(session) - timedelta(seconds=seconds)
-            row.tokens = 0.0
-
-    pass_time(0.61)
-    assert relay(database, broker) == 3
-    pass_time(3600.0)
-    assert relay(database, broker) == 5
+    for later_s, published in ((0.1, 0), (0.5, 2), (0.61, 1), (3600.0, 5), (3600.1, 0)):
+        passed_s[0] = later_s
+        assert relay(database, broker) == published
     set_queue(database, "default", Terms(rate_per_s=0))
     assert relay(database, broker) == 17
 
