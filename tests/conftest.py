@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
@@ -42,9 +43,11 @@ def _wait_for_port(port: int, process: subprocess.Popen) -> None:
 
 
 @contextmanager
-def _process(command: list[str], port: int, user: str | None = None) -> Iterator[None]:
+def _process(
+    command: list[str], port: int, user: str | None = None, env: dict[str, str] | None = None
+) -> Iterator[None]:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, user=user, **quiet) as process:
+    with subprocess.Popen(command, user=user, env=env, **quiet) as process:
         try:
             _wait_for_port(port, process)
             yield
@@ -65,6 +68,20 @@ def _other_user() -> str | None:
     return "postgres" if "postgres" in known else "nobody"
 
 
+def _wait_for_postgres(url: str) -> None:
+    """Its port is open for a while before it takes anyone in."""
+    end = time.monotonic() + _START_S
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
 @contextmanager
 def _private_postgres() -> Iterator[str]:
     initdb, server = _postgres_binary("initdb"), _postgres_binary("postgres")
@@ -81,7 +98,9 @@ def _private_postgres() -> Iterator[str]:
         port = free_port()
         options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-k", folder]
         with _process([server, "-D", folder, "-p", str(port), *options], port, user):
-            yield f"postgresql://cladist@127.0.0.1:{port}/postgres"
+            url = f"postgresql://cladist@127.0.0.1:{port}/postgres"
+            _wait_for_postgres(url)
+            yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -140,6 +159,36 @@ def forgetful_redis() -> Iterator[str]:
     """A Redis of this test alone, which it may flush or stop."""
     with private_redis() as url:
         yield url
+
+
+@contextmanager
+def _private_rabbitmq() -> Iterator[str]:
+    server = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the wrapper on PATH insists on the user rabbitmq
+    if not server.exists():
+        _missing("no CLADIST_TEST_RABBITMQ_URL and no RabbitMQ installed")
+    port, between_nodes = free_port(), free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "rabbitmq.conf"
+        config.write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n")
+        names = {"MNESIA_BASE": "data", "LOG_BASE": "log", "ENABLED_PLUGINS_FILE": "plugins", "CONF_ENV_FILE": "env"}
+        given = {f"RABBITMQ_{name}": f"{folder}/{value}" for name, value in names.items()}
+        given["RABBITMQ_CONFIG_FILE"] = str(config)
+        given["RABBITMQ_NODENAME"] = f"cladist-{port}@localhost"
+        given["RABBITMQ_DIST_PORT"] = str(between_nodes)
+        given["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = "-kernel inet_dist_use_interface {127,0,0,1}"
+        with _process([str(server)], port, env={**os.environ, **given, "HOME": folder}):
+            yield f"amqp://guest:guest@127.0.0.1:{port}//"
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url() -> Iterator[str]:
+    """The URL of a RabbitMQ server; tests use queues of their own in it."""
+    given = os.environ.get("CLADIST_TEST_RABBITMQ_URL")
+    if given:
+        yield given
+    else:
+        with _private_rabbitmq() as url:
+            yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,19 @@
 """The Celery application: JSON messages of job ids on one queue, acknowledged after the work is committed."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from celery import Celery
+from kombu.exceptions import OperationalError
 
+from worker.errors import BrokerError
 from worker.settings import Settings
 
 TASK = "cladist.run_jobs"
 MAX_IDS = 1024  # job ids in one message, at most
 _SOCKET_TIMEOUT_S = 10
+_REDIS, _AMQP = ("redis:", "rediss:"), ("amqp:", "amqps:", "pyamqp:")
 _EMBEDDED_POLL_S = 0.005  # the in-process broker is looked at after every message, and costs next to nothing
 
 
@@ -32,14 +36,25 @@ def make_app(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_transport_options=_transport_options(settings),
     )
+    if settings.broker_url.startswith(_AMQP):
+        app.conf.update(
+            task_default_queue_type="quorum",  # kept by several nodes; Celery asks for no global QoS then
+            broker_native_delayed_delivery_queue_type="classic",  # Celery makes 28 of these, of which we use none
+        )
     return app
 
 
 def publisher(app: Celery) -> Callable[[Sequence[int]], None]:
-    """A function that publishes one message of job ids, and raises when the broker does not take it."""
+    """A function that publishes one message of job ids; it raises BrokerError when the broker does not take it."""
+    with app.connection_for_write() as connection:  # not opened, only asked what its transport may raise
+        declared = *connection.connection_errors, *connection.channel_errors
+    known: tuple[type[BaseException], ...] = (OperationalError, *declared)
 
     def publish(job_ids: Sequence[int]) -> None:
-        app.send_task(TASK, args=[list(job_ids)], retry=False)
+        try:
+            app.send_task(TASK, args=[list(job_ids)], retry=False, confirm_timeout=_SOCKET_TIMEOUT_S)
+        except known as error:
+            raise BrokerError(f"the broker took no message: {str(error) or type(error).__name__}") from error
 
     return publish
 
@@ -56,6 +71,14 @@ def checked_ids(value: Any) -> list[int]:
 def _transport_options(settings: Settings) -> dict[str, Any]:
     if settings.broker_is_embedded:
         return {"polling_interval": min(settings.poll_s, _EMBEDDED_POLL_S)}
-    if settings.broker_url.startswith("redis"):
-        return {"socket_timeout": _SOCKET_TIMEOUT_S, "socket_connect_timeout": _SOCKET_TIMEOUT_S}
+    if settings.broker_url.startswith(_REDIS):
+        return {
+            "socket_timeout": _SOCKET_TIMEOUT_S,
+            "socket_connect_timeout": _SOCKET_TIMEOUT_S,
+            "visibility_timeout": math.ceil(2 * settings.lease_s),  # Redis gives an unacknowledged message back then
+            "unacked_restore_interval": 1,  # the two together: it looks every second, not every 100
+            "unacked_restore_throttle": 1,
+        }
+    if settings.broker_url.startswith(_AMQP):
+        return {"confirm_publish": True, "connect_timeout": _SOCKET_TIMEOUT_S}
     return {}

@@ -8,9 +8,10 @@ from sqlalchemy import Row, Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from worker.database import Database
+from worker.dead import FRESH
 from worker.errors import InvalidMoveError, LookupFailedError
 from worker.jobs import OPEN, Status, sources
-from worker.orm import AssetRow, BundleRow, DecisionRow, JobRow, OutboxRow
+from worker.orm import AssetRow, BundleRow, DecisionRow, JobRow, OutboxRow, QueueRow, TenantRow
 from worker.outbox import Notice, enqueue
 
 
@@ -64,20 +65,23 @@ def wait_for_jobs(database: Database, job_ids: list[int], timeout_s: float | Non
 
 
 def cancel_job(database: Database, job_id: int) -> None:
-    """Cancel a queued job. Raises InvalidMoveError when it is not queued any more."""
+    """Cancel a job that has not ended; what a worker still finds for it is thrown away. Raises InvalidMoveError."""
     with database.write() as session:
-        _move(session, job_id, Status.CANCELLED, finished_at=database.now(session))
+        _move(session, job_id, Status.CANCELLED, finished_at=database.now(session), lease_until=None)
         session.execute(delete(OutboxRow).where(OutboxRow.job_id == job_id))
 
 
-def retry_job(database: Database, job_id: int) -> None:
-    """Queue a failed, dead or cancelled job again, with all its attempts. Raises InvalidMoveError on others."""
+def retry_job(database: Database, job_id: int, *, only: Status | None = None) -> None:
+    """Queue a failed, dead or cancelled job again, with all its attempts; with `only`, one in just that state.
+
+    Raises InvalidMoveError on others.
+    """
     with database.write() as session:
-        if session.scalar(select(JobRow.status).where(JobRow.id == job_id)) == Status.RUNNING:
-            raise InvalidMoveError(f"job {job_id} is running")
-        fresh = {"attempt": 0, "code": None, "message": None, "finished_at": None, "published_at": None}
-        _move(session, job_id, Status.QUEUED, **fresh)
-        enqueue(database, session, [Notice(job_id, database.now(session), alone=True)])
+        status = session.scalar(select(JobRow.status).where(JobRow.id == job_id).with_for_update())
+        if status == Status.RUNNING or (status is not None and only not in (None, status)):
+            raise InvalidMoveError(f"job {job_id} is {status}{f', not {only}' if only else ''}")
+        _move(session, job_id, Status.QUEUED, **FRESH)
+        enqueue(database, session, [Notice(job_id, alone=True)])
 
 
 def _move(session: Session, job_id: int, target: Status, **values: Any) -> None:
@@ -94,21 +98,25 @@ def _move(session: Session, job_id: int, target: Status, **values: Any) -> None:
         raise InvalidMoveError(f"job {job_id} is {status}: it cannot become {target}")
 
 
-def _jobs() -> Select[JobRow, str, str]:
+def _jobs() -> Select[JobRow, str, str, str, str]:
     return (
-        select(JobRow, AssetRow.uri, BundleRow.model)
+        select(JobRow, AssetRow.uri, BundleRow.model, QueueRow.name, TenantRow.name)
         .join(AssetRow, AssetRow.id == JobRow.asset_id)
         .join(BundleRow, BundleRow.id == JobRow.bundle_id)
+        .join(QueueRow, QueueRow.id == JobRow.queue_id)
+        .join(TenantRow, TenantRow.id == JobRow.tenant_id)
     )
 
 
-def _as_dict(row: Row[JobRow, str, str]) -> dict[str, Any]:
-    job, uri, model = row
+def _as_dict(row: Row[JobRow, str, str, str, str]) -> dict[str, Any]:
+    job, uri, model, queue, tenant = row
     return {
         "job": job.id,
         "status": job.status,
         "asset": uri,
         "model": model,
+        "queue": queue,
+        "tenant": tenant,
         "attempt": job.attempt,
         "code": job.code,
         "message": job.message,

@@ -1,6 +1,7 @@
 """The one composition root: from settings to the parts of a running Cladist."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from celery import Celery
 
@@ -20,6 +21,7 @@ class Services:
     database: Database
     app: Celery
     pipeline: Pipeline
+    settled: threading.Event = field(default_factory=threading.Event)  # some jobs of this process have ended
 
     def close(self) -> None:
         """End the pipeline's threads and close the database."""
@@ -31,6 +33,7 @@ def bootstrap(settings: Settings) -> Services:
     """Make all parts; raises DatabaseError when the database cannot be used."""
     database = open_database(settings.database_url)
     app = make_app(settings)
-    pipeline = Pipeline(database, Predictors(database, settings.bundles_in_memory), settings)
+    settled = threading.Event()
+    pipeline = Pipeline(database, Predictors(database, settings.bundles_in_memory), settings, settled.set)
     register_tasks(app, pipeline)
-    return Services(settings, database, app, pipeline)
+    return Services(settings, database, app, pipeline, settled)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from worker import backoff
 from worker.database import Database
 from worker.jobs import SUSPECT, Code, Status, sources
 from worker.orm import AssetRow, JobRow
@@ -124,6 +125,7 @@ def try_again(
 
     A code of SUSPECT says that the asset may be to blame. Such a job is published alone and runs alone in its worker,
     and it dies of no attempt that it made in company: what ends a batch is no proof against any one of its members.
+    They wait as `backoff` says, with `wait_s` as the longest first wait; 0 is no wait at all.
     """
     spent: list[Claim] = []
     again: list[Claim] = []
@@ -134,15 +136,15 @@ def try_again(
         _settle(database, session, [claim.job_id for claim in spent], Status.DEAD, Code.OUT_OF_ATTEMPTS, message)
     _requeue(session, again, code=code, message=message[:_MAX_MESSAGE_CHARS])
     now = database.now(session)
-    waits = [(claim.job_id, timedelta(seconds=wait_s * 2 ** (claim.attempt - 1))) for claim in again]
-    enqueue(database, session, [Notice(job_id, now + wait, alone=code in SUSPECT) for job_id, wait in waits])
+    due = [now + timedelta(seconds=backoff.wait_s(claim.attempt, wait_s)) if wait_s else None for claim in again]
+    alone = code in SUSPECT
+    enqueue(database, session, [Notice(claim.job_id, at, alone=alone) for claim, at in zip(again, due, strict=True)])
 
 
 def release(database: Database, session: Session, held: Sequence[Claim]) -> None:
     """Give held claims back at once as if they had never been made: no attempt is charged."""
     _requeue(session, held, attempt=JobRow.attempt - 1)
-    now = database.now(session)
-    enqueue(database, session, [Notice(claim.job_id, now, alone=claim.is_suspect) for claim in held])
+    enqueue(database, session, [Notice(claim.job_id, alone=claim.is_suspect) for claim in held])
 
 
 def _requeue(session: Session, held: Sequence[Claim], **values: Any) -> None:

@@ -7,6 +7,10 @@ class DatabaseError(CladistError):
     """A database that cannot be reached or was not upgraded."""
 
 
+class BrokerError(CladistError):
+    """A broker that cannot be reached, or does not take a message."""
+
+
 class SubmissionError(CladistError):
     """A job that cannot be submitted as asked."""
 

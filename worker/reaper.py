@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from worker.claims import as_claims, select_claims, try_again
 from worker.database import Database
-from worker.jobs import SUSPECT, Code, Status
-from worker.orm import JobRow, OutboxRow
+from worker.jobs import SUSPECT, Code
+from worker.orm import IS_QUEUED, IS_RUNNING, JobRow
 from worker.outbox import Notice, enqueue
 
 _BATCH = 1000
+_IDLE_REPUBLISH_S = 5.0  # while no job runs at all, what was published so long ago must be lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Reaped:
 def reap_once(database: Database, *, max_attempts: int, republish_s: float) -> Reaped:
     """One bounded round: jobs with an expired lease are queued again, alone, or die after their last attempt.
 
-    Queued jobs that were published more than `republish_s` ago, or never, and wait in no outbox, get an outbox row.
+    Queued jobs that were published more than `republish_s` ago get an outbox row again.
     """
     return Reaped(_reap_expired(database, max_attempts), _republish(database, republish_s))
 
@@ -34,7 +35,7 @@ def _reap_expired(database: Database, max_attempts: int) -> int:
     with database.write() as session:
         expired = (
             select_claims()
-            .where(JobRow.status == Status.RUNNING, JobRow.lease_until < database.now(session))
+            .where(IS_RUNNING, JobRow.lease_until < database.now(session))
             .limit(_BATCH)
             .with_for_update(of=JobRow, skip_locked=True)
         )
@@ -46,16 +47,12 @@ def _reap_expired(database: Database, max_attempts: int) -> int:
 
 def _republish(database: Database, republish_s: float) -> int:
     with database.write() as session:
-        now = database.now(session)
-        before = now - timedelta(seconds=republish_s)
-        in_outbox = select(OutboxRow.id).where(OutboxRow.job_id == JobRow.id).exists()
+        if session.scalar(select(JobRow.id).where(IS_RUNNING).limit(1)) is None:
+            republish_s = min(republish_s, _IDLE_REPUBLISH_S)
+        before = database.now(session) - timedelta(seconds=republish_s)
         forgotten = session.execute(
             select(JobRow.id, JobRow.code)
-            .where(
-                JobRow.status == Status.QUEUED,
-                or_(JobRow.published_at < before, JobRow.published_at.is_(None)),
-                ~in_outbox,
-            )
+            .where(IS_QUEUED, JobRow.published_at < before)
             .order_by(JobRow.id)
             .limit(_BATCH)
             .with_for_update(skip_locked=True)
@@ -63,5 +60,5 @@ def _republish(database: Database, republish_s: float) -> int:
         if not forgotten:
             return 0
         session.execute(update(JobRow).where(JobRow.id.in_([row.id for row in forgotten])).values(published_at=None))
-        enqueue(database, session, [Notice(row.id, now, alone=row.code in SUSPECT) for row in forgotten])
+        enqueue(database, session, [Notice(row.id, alone=row.code in SUSPECT) for row in forgotten])
         return len(forgotten)

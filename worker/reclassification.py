@@ -12,6 +12,7 @@ from worker.database import Database
 from worker.errors import LookupFailedError
 from worker.jobs import OPEN, Status
 from worker.orm import HUMAN, AssetRow, BundleRow, JobRow, LabelRow, RelabellingRow, ReviewRow
+from worker.queues import DEFAULT_DESTINATION, Destination
 from worker.submission import CHUNK, Request, submit
 
 _FAILED = (Status.FAILED.value, Status.DEAD.value)
@@ -51,7 +52,13 @@ def count_chosen(session: Session, choice: Choice) -> dict[str, int]:
     return counts
 
 
-def reclassify(database: Database, choice: Choice, *, limit: int | None = None) -> Iterator[list[int]]:
+def reclassify(
+    database: Database,
+    choice: Choice,
+    destination: Destination = DEFAULT_DESTINATION,
+    *,
+    limit: int | None = None,
+) -> Iterator[list[int]]:
     """Submit the chosen assets to the active bundle, chunk by chunk in the order of their ids; yields the job ids.
 
     An asset with an open job is passed over, so that a second run does not double the work. Raises LookupFailedError
@@ -65,7 +72,7 @@ def reclassify(database: Database, choice: Choice, *, limit: int | None = None) 
             return
         cursor = found[-1][0]
         left = None if left is None else left - len(found)
-        yield from submit(database, [Request(uri) for _, uri in found])
+        yield from submit(database, [Request(uri) for _, uri in found], destination)
 
 
 def _next_chosen(session: Session, choice: Choice, cursor: int, count: int) -> Sequence[tuple[int, str]]:

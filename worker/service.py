@@ -3,21 +3,22 @@
 import logging
 import threading
 from collections.abc import Callable
-
-from kombu.exceptions import OperationalError
+from datetime import timedelta
 
 from worker.app import publisher
 from worker.board import open_jobs
 from worker.bootstrap import Services
 from worker.consumer import consume, stop_consuming
 from worker.database import Database
-from worker.errors import DatabaseError
-from worker.outbox import relay_once
+from worker.errors import BrokerError, DatabaseError
 from worker.reaper import reap_once
+from worker.relay import Publish, relay_once
+from worker.retention import purge_jobs
 
 log = logging.getLogger("cladist.worker")
 
 _PAUSE_AFTER_ERROR_S = 1.0
+_PURGE_EVERY_S = 3600.0
 
 
 def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], None] | None = None) -> None:
@@ -28,10 +29,13 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     if services.settings.broker_is_embedded:
         _reap(services, republish_s=0.0)  # an in-process broker begins empty
     stop = threading.Event()
+    publish = publisher(services.app)
     threads = [
-        _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services)),
+        _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services, publish), services.settled),
         _repeat("reaper", stop, services.settings.reap_s, lambda: _reap(services, services.settings.republish_s)),
     ]
+    if services.settings.retention_days:
+        threads.append(_repeat("retention", stop, _PURGE_EVERY_S, lambda: _purge(services, stop)))
     if drain:
         threads.append(_repeat("drain", stop, services.settings.poll_s, lambda: _stop_when_done(services.database)))
     if watch is not None:
@@ -45,11 +49,10 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
             thread.join()
 
 
-def _relay(services: Services) -> None:
+def _relay(services: Services, publish: Publish) -> None:
     settings = services.settings
-    publish = publisher(services.app)
-    while relay_once(services.database, publish, batch_size=settings.message_size, window=settings.window):
-        pass
+    limits = {"message_size": settings.message_size, "ahead": settings.ahead, "window": settings.window}
+    relay_once(services.database, publish, **limits)
 
 
 def _reap(services: Services, republish_s: float) -> None:
@@ -58,22 +61,31 @@ def _reap(services: Services, republish_s: float) -> None:
         log.warning("reaper: %d leases had ended, %d jobs published again", found.expired, found.republished)
 
 
+def _purge(services: Services, stop: threading.Event) -> None:
+    for _ in purge_jobs(services.database, timedelta(days=services.settings.retention_days)):
+        if stop.is_set():
+            return
+
+
 def _stop_when_done(database: Database) -> None:
     if not open_jobs(database):
         stop_consuming()
 
 
-def _repeat(name: str, stop: threading.Event, pause_s: float, action: Callable[[], None]) -> threading.Thread:
-    """Run an action again and again in a thread; the world's faults are logged and outlived."""
+def _repeat(
+    name: str, stop: threading.Event, pause_s: float, action: Callable[[], None], wake: threading.Event | None = None
+) -> threading.Thread:
+    """Run an action again and again in a thread; `wake` cuts a pause short. The world's faults are outlived."""
 
     def loop() -> None:
         while not stop.is_set():
             try:
                 action()
-            except (DatabaseError, OperationalError, OSError) as error:
+            except (DatabaseError, BrokerError, OSError) as error:
                 log.warning("%s: %s", name, error)
                 stop.wait(_PAUSE_AFTER_ERROR_S)
-            stop.wait(pause_s)
+            if (wake or stop).wait(pause_s) and wake:
+                wake.clear()
 
     thread = threading.Thread(target=loop, name=f"cladist-{name}", daemon=True)
     thread.start()

@@ -36,11 +36,13 @@ class Settings(BaseSettings):
     stop_s: float = Field(default=20.0, ge=0)  # what is in flight when a worker is stopped has so long to finish
     lease_s: float = Field(default=60.0, gt=0)
     max_attempts: int = Field(default=3, ge=1)
-    retry_base_s: float = Field(default=1.0, ge=0)  # first wait after a retryable failure; doubles each time
+    retry_base_s: float = Field(default=1.0, ge=0)  # longest first wait after a retryable failure; it doubles
     poll_s: float = Field(default=0.1, gt=0)  # how often the relay looks at the outbox
     reap_s: float = Field(default=5.0, gt=0)  # how often the reaper looks for lost work
     republish_s: float = Field(default=60.0, gt=0)  # a published job not claimed for so long is published again
-    window: int = Field(default=4096, ge=1)  # published and unclaimed jobs at most; the rest wait in the outbox
+    ahead: int = Field(default=2, ge=1)  # messages in flight for each busy worker: the more, the later urgent jobs
+    window: int = Field(default=4096, ge=1)  # jobs in flight at most; the rest wait in the outbox
+    retention_days: float = Field(default=0.0, ge=0)  # jobs that ended so long ago are purged; 0: none ever
 
     @property
     def broker_is_embedded(self) -> bool:

@@ -5,17 +5,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, Text, any_, cast, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from worker.bulk import insert_rows
 from worker.catalogue import active_bundle
 from worker.database import Database
 from worker.errors import SubmissionError
-from worker.orm import AssetRow, JobRow
-from worker.outbox import Notice, enqueue
+from worker.jobs import Status
+from worker.orm import AssetRow, JobRow, OutboxRow
+from worker.queues import DEFAULT_DESTINATION, Destination, find_queue, tenant_number
 
 CHUNK = 1000  # jobs in one transaction
 _MAX_URI_CHARS = 2048  # what an index entry of PostgreSQL holds
@@ -29,15 +33,20 @@ class Request:
     key: str | None = None
 
 
-def submit(database: Database, requests: Iterable[Request]) -> Iterator[list[int]]:
+def submit(
+    database: Database, requests: Iterable[Request], destination: Destination = DEFAULT_DESTINATION
+) -> Iterator[list[int]]:
     """Submit all requests, yielding the job ids of each committed chunk in order.
 
-    Raises SubmissionError when a key was used for another asset, LookupFailedError when no bundle is active.
+    Raises SubmissionError when a key was used for another asset, LookupFailedError when no bundle is active or the
+    queue is not known.
     """
     pending = iter(requests)
     while chunk := list(islice(pending, CHUNK)):
-        with database.write() as session:
-            ids = _submit_chunk(database, session, chunk)
+        try:
+            ids = _submit_chunk(database, chunk, destination)
+        except IntegrityError:  # somebody else used one of the keys in this moment: now it is known
+            ids = _submit_chunk(database, chunk, destination)
         yield ids
 
 
@@ -81,12 +90,21 @@ def asset_uri(address: str, base: Path) -> str:
     return f"file://{parts.path}"
 
 
-def _submit_chunk(database: Database, session: Session, requests: Sequence[Request]) -> list[int]:
-    now = database.now(session)
-    bundle_id = active_bundle(session).id
+def _submit_chunk(database: Database, requests: Sequence[Request], destination: Destination) -> list[int]:
+    with database.write() as session:
+        return _add_jobs(database, session, requests, destination)
+
+
+def _add_jobs(database: Database, session: Session, requests: Sequence[Request], destination: Destination) -> list[int]:
+    common = {
+        "bundle_id": active_bundle(session).id,
+        "created_at": database.now(session),
+        "queue_id": find_queue(session, destination.queue).id,
+        "tenant_id": tenant_number(database, session, destination.tenant),
+    }
     assets = _asset_ids(database, session, {request.uri for request in requests})
     known = _known_jobs(session, [request.key for request in requests if request.key is not None])
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     owners: dict[str, tuple[int, int]] = {}  # key -> (asset, position in rows) of a new job
     places: list[tuple[bool, int]] = []  # (is new, position in rows or id) for each request
     for request in requests:
@@ -99,9 +117,8 @@ def _submit_chunk(database: Database, session: Session, requests: Sequence[Reque
             places.append((True, len(rows)))
             if key is not None:
                 owners[key] = (asset_id, len(rows))
-            rows.append({"asset_id": asset_id, "bundle_id": bundle_id, "idempotency_key": key, "created_at": now})
-    ids = _insert_jobs(session, rows)
-    enqueue(database, session, [Notice(job_id, now) for job_id in ids])
+            rows.append({"asset_id": asset_id, "idempotency_key": key, **common})
+    ids = _insert_jobs(database, session, rows)
     return [ids[place] if is_new else place for is_new, place in places]
 
 
@@ -112,13 +129,34 @@ def _same_asset(request: Request, owner: tuple[int, int], asset_id: int) -> int:
     return found
 
 
-def _insert_jobs(session: Session, rows: list[dict[str, object]]) -> list[int]:
-    if not rows:
-        return []
-    return list(session.scalars(insert(JobRow).returning(JobRow.id, sort_by_parameter_order=True), rows))
+def _insert_jobs(database: Database, session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """New jobs and their places in the outbox; the ids in the order of the rows."""
+    ids = _reserve_ids(database, session, len(rows))
+    jobs = [
+        {"id": job_id, "status": Status.QUEUED.value, "attempt": 0, **row}
+        for job_id, row in zip(ids, rows, strict=True)
+    ]
+    lines = [{"job_id": row["id"], **{name: row[name] for name in ("queue_id", "tenant_id")}} for row in jobs]
+    waiting = [{**line, "alone": False} for line in lines]
+    for table, values in ((JobRow, jobs), (OutboxRow, waiting)):
+        if database.is_sqlite and values:
+            session.execute(insert(table), values)
+        elif values:
+            insert_rows(session, table, list(values[0]), [tuple(value.values()) for value in values])
+    return ids
+
+
+def _reserve_ids(database: Database, session: Session, count: int) -> list[int]:
+    if database.is_sqlite:  # which lets nobody else write meanwhile
+        last = session.scalar(select(func.max(JobRow.id))) or 0
+        return list(range(last + 1, last + 1 + count))
+    sequence = func.pg_get_serial_sequence("jobs", "id")
+    return list(session.scalars(select(func.nextval(sequence)).select_from(func.generate_series(1, count))))
 
 
 def _known_jobs(session: Session, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
+    if not keys:
+        return {}
     found = session.execute(
         select(JobRow.idempotency_key, JobRow.id, JobRow.asset_id).where(JobRow.idempotency_key.in_(keys))
     )
@@ -126,8 +164,19 @@ def _known_jobs(session: Session, keys: Sequence[str]) -> dict[str, tuple[int, i
 
 
 def _asset_ids(database: Database, session: Session, uris: set[str]) -> dict[str, int]:
-    dialect = sqlite if database.is_sqlite else postgresql
-    rows = [{"uri": uri} for uri in sorted(uris)]
-    session.execute(dialect.insert(AssetRow).on_conflict_do_nothing(), rows)
-    found = session.scalars(select(AssetRow).where(AssetRow.uri.in_(uris)))
+    """The numbers of assets, which are made known where they are not."""
+    ordered = sorted(uris)  # all submitters in one order: none waits for another in a circle
+    if database.is_sqlite:
+        session.execute(sqlite.insert(AssetRow).on_conflict_do_nothing(), [{"uri": uri} for uri in ordered])
+    else:
+        each = select(func.unnest(cast(ordered, postgresql.ARRAY(Text))))
+        session.execute(postgresql.insert(AssetRow).from_select(["uri"], each).on_conflict_do_nothing())
+    found = session.execute(select(AssetRow.uri, AssetRow.id).where(_is_any_of(database, AssetRow.uri, ordered)))
     return {asset.uri: asset.id for asset in found}
+
+
+def _is_any_of(database: Database, column: InstrumentedAttribute[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """`column IN values`; on PostgreSQL as one array, which is parsed much faster than a thousand parameters."""
+    if database.is_sqlite:
+        return column.in_(values)
+    return column == any_(cast(values, postgresql.ARRAY(Text)))

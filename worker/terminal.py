@@ -28,6 +28,7 @@ _LONG_COLUMNS = (
     "what",
 )  # these give way when the terminal is narrow
 
+_JOB_COLUMNS = ("job", "status", "attempt", "asset", "code", "message")
 _PIPED_WIDTH = 160  # columns of a table that no terminal shows
 
 
@@ -48,6 +49,15 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for row in cells:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table, markup=False)
+
+
+def print_jobs(jobs: Iterable[dict[str, Any]], *, as_json: bool) -> None:
+    """Print jobs: one object a line for programs, the columns that matter for people."""
+    if as_json:
+        for job in jobs:
+            print_json(job)
+    else:
+        print_table("jobs", _JOB_COLUMNS, [[job[column] for column in _JOB_COLUMNS] for job in jobs])
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:

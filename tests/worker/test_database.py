@@ -1,15 +1,18 @@
 """The schema, and databases that cannot be used."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from fake_broker import Broker, relay
+from sqlalchemy import inspect, select, text
 
+from worker.board import list_jobs
 from worker.database import Database, open_database
 from worker.errors import DatabaseError
-from worker.orm import Base
+from worker.orm import Base, OutboxRow
 from worker.settings import Settings
 
 
@@ -93,4 +96,46 @@ def test_the_release_of_the_active_bundle_becomes_active(settings: Settings) -> 
     database.downgrade("0001")
     with database.read() as session:
         assert session.execute(text("SELECT release FROM releases ORDER BY id")).scalars().all() == ["r1", "r2"]
+    database.close()
+
+
+def test_jobs_of_before_come_into_the_first_queue(settings: Settings) -> None:
+    """Upgrading a filled database of the second revision: what waited still waits, what is delayed keeps its time."""
+    database = Database(settings.database_url)
+    database.upgrade("0002")
+    bundle, decision = "(1, 'm', '/m', 1, true, '2026-01-01')", "(3, 1, 0, 0.5, 'r', '{}')"
+    statements = [
+        "INSERT INTO releases (id, release, taxonomy, created_at) VALUES (1, 'r1', '{}', '2026-01-01')",
+        f"INSERT INTO bundles (id, model, folder, release_id, active, created_at) VALUES {bundle}",
+        "INSERT INTO assets (id, uri) VALUES (1, 'file:///a')",
+        *(
+            "INSERT INTO jobs (id, asset_id, bundle_id, status, attempt, created_at) "
+            f"VALUES ({number}, 1, 1, '{status}', 0, '2026-01-01')"
+            for number, status in ((1, "queued"), (2, "queued"), (3, "succeeded"))
+        ),
+        "INSERT INTO outbox (id, job_id, alone, due_at) VALUES (1, 1, false, '2026-01-01 00:00:00.000000')",
+        "INSERT INTO outbox (id, job_id, alone, due_at) VALUES (2, 2, true, '2999-01-01 00:00:00.000000')",
+        f"INSERT INTO decisions (job_id, asset_id, level, confidence, reason, prediction) VALUES {decision}",
+    ]
+    with database.write() as session:
+        for statement in statements:
+            session.execute(text(statement))
+    database.upgrade()
+    with database.read() as session:
+        rows = session.scalars(select(OutboxRow).order_by(OutboxRow.id)).all()
+        assert [(row.job_id, row.alone, row.queue_id, row.tenant_id) for row in rows] == [
+            (1, False, 1, 1),
+            (2, True, 1, 1),
+        ]
+        assert rows[0].due_at is None
+        assert rows[1].due_at == datetime(2999, 1, 1, tzinfo=UTC)
+        assert {job["job"]: (job["queue"], job["tenant"]) for job in list_jobs(session)} == dict.fromkeys(
+            (1, 2, 3), ("default", "default")
+        )
+    broker = Broker()
+    assert relay(database, broker) == 1
+    database.downgrade("0002")
+    with database.read() as session:
+        assert session.execute(text("SELECT job_id FROM outbox")).scalars().all() == [2]
+        assert session.execute(text("SELECT count(*) FROM decisions")).scalar_one() == 1
     database.close()

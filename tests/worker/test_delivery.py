@@ -1,16 +1,18 @@
 """Relay, claims and reaper: what brings every job to a worker, once or again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from fake_broker import Broker, relay, run
 from sqlalchemy import select, update
 
+from worker.backoff import LONGEST_S, wait_s
+from worker.board import cancel_job
 from worker.claims import Claim, claim_jobs, extend_leases, held_claims, mark_succeeded, try_again
 from worker.database import Database
 from worker.jobs import Status
 from worker.orm import JobRow, OutboxRow
-from worker.outbox import relay_once
 from worker.reaper import Reaped, reap_once
 
 Submitted = Callable[[list[str]], list[int]]
@@ -22,26 +24,9 @@ def uris(count: int) -> list[str]:
     return [f"file:///{number}.png" for number in range(count)]
 
 
-class Broker:
-    """A broker that remembers messages, and may refuse them."""
-
-    def __init__(self) -> None:
-        self.messages: list[list[int]] = []
-        self.is_down = False
-
-    def publish(self, job_ids: Sequence[int]) -> None:
-        if self.is_down:
-            raise OSError("the broker is down")
-        self.messages.append(list(job_ids))
-
-
 @pytest.fixture
 def broker() -> Broker:
     return Broker()
-
-
-def relay(database: Database, broker: Broker, batch_size: int = 8, window: int = 100) -> int:
-    return relay_once(database, broker.publish, batch_size=batch_size, window=window)
 
 
 def reap(database: Database, republish_s: float = 60.0, max_attempts: int = 3) -> Reaped:
@@ -76,7 +61,7 @@ def test_one_job_goes_at_once_and_many_go_in_full_messages(
     assert relay(database, broker) == 1
     many = submitted(uris(20))
     assert relay(database, broker) == 20
-    assert broker.messages == [first, many[:8], many[8:16], many[16:]]
+    assert list(broker.messages) == [first, many[:8], many[8:16], many[16:]]
     assert relay(database, broker) == 0
 
 
@@ -92,12 +77,25 @@ def test_a_broker_that_is_down_keeps_the_outbox(database: Database, submitted: S
 
 
 def test_no_more_than_the_window_lies_published(database: Database, submitted: Submitted, broker: Broker) -> None:
-    """The rest waits in the outbox until jobs are claimed."""
+    """The rest waits in the outbox until jobs have ended."""
     ids = submitted(uris(20))
-    assert relay(database, broker, window=12) == 12
-    assert relay(database, broker, window=12) == 0
-    claim(database, ids[:5])
-    assert relay(database, broker, window=12) == 5
+    assert relay(database, broker, 4, window=12) == 12
+    claim(database, ids[5:10])
+    assert relay(database, broker, 4, window=12) == 0
+    run(database, ids[:4])
+    assert relay(database, broker, 4, window=12) == 4
+
+
+def test_little_room_waits_to_hold_a_whole_message(database: Database, submitted: Submitted, broker: Broker) -> None:
+    """Under load messages stay full; what is all there is goes at once."""
+    ids = submitted(uris(26))
+    assert relay(database, broker, window=16) == 16
+    run(database, ids[:9])
+    assert relay(database, broker, window=16) == 8
+    assert relay(database, broker, window=16) == 0
+    run(database, ids[9:10])
+    assert relay(database, broker, window=16) == 2
+    assert [len(message) for message in broker.messages] == [8, 8, 8, 2]
 
 
 def test_a_claim_holds_against_a_second_worker(database: Database, submitted: Submitted) -> None:
@@ -118,7 +116,7 @@ def test_a_lost_lease_is_queued_again_alone(database: Database, submitted: Submi
     expire(database)
     assert reap(database) == Reaped(3, 0)
     relay(database, broker)
-    assert broker.messages == [ids, [ids[0]], [ids[1]], [ids[2]]]
+    assert list(broker.messages) == [ids, [ids[0]], [ids[1]], [ids[2]]]
 
 
 def test_a_job_dies_after_its_last_attempt(database: Database, submitted: Submitted) -> None:
@@ -165,22 +163,64 @@ def test_a_broker_that_forgot_is_told_again(database: Database, submitted: Submi
     assert reap(database, republish_s=0.0) == Reaped(0, 3)
     assert reap(database, republish_s=0.0) == Reaped(0, 0)
     relay(database, broker)
-    assert broker.messages == [ids, ids]
+    assert list(broker.messages) == [ids, ids]
 
 
-def test_work_given_back_waits_longer_each_time(database: Database, submitted: Submitted, broker: Broker) -> None:
-    """Not before it is due; and a settled job cannot be given back."""
+def test_work_given_back_waits_until_it_is_due(database: Database, submitted: Submitted, broker: Broker) -> None:
+    """Then it takes its place in the line again, alone."""
     (job_id,) = submitted(uris(1))
     relay(database, broker)
     claims = claim(database, [job_id])
     with database.write() as session:
         held = held_claims(session, claims)
         try_again(database, session, held, "not now", max_attempts=3, wait_s=60.0)
-    assert relay(database, broker) == 0
-    with database.read() as session:
-        row = session.scalars(select(OutboxRow)).one()
-        assert row.due_at - database.now(session) > timedelta(seconds=50)
     assert job(database, job_id).message == "not now"
+    with database.write() as session:
+        row = session.scalars(select(OutboxRow)).one()
+        assert row.due_at is not None
+        assert row.due_at <= database.now(session) + timedelta(seconds=60)
+        row.due_at = database.now(session) + timedelta(seconds=60)
+    later = submitted(uris(1))
+    assert relay(database, broker) == 1
+    with database.write() as session:
+        session.execute(update(OutboxRow).values(due_at=database.now(session)))
+    assert relay(database, broker) == 1
+    assert list(broker.messages) == [[job_id], later, [job_id]]
+
+
+def test_a_job_that_was_claimed_by_an_old_message_is_not_published_again(
+    database: Database, submitted: Submitted, broker: Broker
+) -> None:
+    """What the reaper put into the outbox leaves it without a message once the job runs."""
+    ids = submitted(uris(3))
+    relay(database, broker)
+    reap(database, republish_s=0.0)
+    claim(database, ids[:2])
+    assert relay(database, broker) == 1
+    assert list(broker.messages) == [ids, ids[2:]]
+    assert outbox(database) == []
+
+
+def test_a_broker_that_forgot_all_is_told_again_soon(database: Database, submitted: Submitted, broker: Broker) -> None:
+    """While nothing runs, five seconds are enough; while something runs, `republish_s` counts."""
+    ids = submitted(uris(3))
+    relay(database, broker)
+    with database.write() as session:
+        session.execute(update(JobRow).values(published_at=database.now(session) - timedelta(seconds=6)))
+    held = claim(database, ids[:1])
+    assert reap(database) == Reaped(0, 0)
+    with database.write() as session:
+        mark_succeeded(database, session, held)
+    assert reap(database) == Reaped(0, 2)
+
+
+def test_waits_grow_to_a_bound_and_are_spread_below_it() -> None:
+    """Full jitter: anywhere from nothing to the bound, which doubles with each attempt until it is the longest."""
+    for attempt, bound in [(1, 2.0), (2, 4.0), (5, 32.0), (30, LONGEST_S), (10_000, LONGEST_S)]:
+        waits = [wait_s(attempt, 2.0) for _ in range(400)]
+        assert 0 <= min(waits) < 0.1 * bound
+        assert 0.9 * bound < max(waits) <= bound
+    assert wait_s(3, 0.0) == 0.0
 
 
 def test_a_success_is_final(database: Database, submitted: Submitted) -> None:
@@ -193,3 +233,14 @@ def test_a_success_is_final(database: Database, submitted: Submitted) -> None:
     assert reap(database, republish_s=0.0) == Reaped(0, 0)
     assert claim(database, [job_id]) == []
     assert job(database, job_id).status == Status.SUCCEEDED
+
+
+def test_a_running_job_can_be_cancelled(database: Database, submitted: Submitted) -> None:
+    """Its worker's claim does not hold any more, and nobody tries it again."""
+    (job_id,) = submitted(uris(1))
+    claims = claim(database, [job_id])
+    cancel_job(database, job_id)
+    with database.write() as session:
+        assert held_claims(session, claims) == []
+    assert reap(database, republish_s=0.0) == Reaped(0, 0)
+    assert (job(database, job_id).status, outbox(database)) == (Status.CANCELLED, [])

@@ -17,7 +17,7 @@ from worker.bootstrap import Services, bootstrap
 from worker.database import Database
 from worker.jobs import Status
 from worker.orm import JobRow, LabelRow
-from worker.outbox import relay_once
+from worker.relay import relay_once
 from worker.service import run_worker
 from worker.settings import Settings
 
@@ -109,7 +109,7 @@ def _published(settings: Settings, request: pytest.FixtureRequest) -> tuple[Serv
     add_bundle(services.database, request.getfixturevalue("make_bundle")(folder).folder)
     uris = request.getfixturevalue("make_images")(12)
     ids = [job_id for chunk in submit(services.database, map(Request, uris)) for job_id in chunk]
-    relay_once(services.database, publisher(services.app), batch_size=4, window=100)
+    relay_once(services.database, publisher(services.app), message_size=4, ahead=100, window=100)
     return services, ids
 
 

@@ -1,6 +1,7 @@
 """Submitting jobs."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from sqlalchemy import func, select
 from worker.database import Database
 from worker.errors import LookupFailedError, SubmissionError
 from worker.orm import AssetRow, JobRow, OutboxRow
-from worker.submission import Request, asset_uri, read_requests, submit
+from worker.queues import DEFAULT_DESTINATION
+from worker.submission import Request, _add_jobs, asset_uri, read_requests, submit
 
 
 def _count(database: Database, table: type) -> int:
@@ -34,6 +36,19 @@ def test_a_key_gives_back_the_same_job(database: Database) -> None:
     assert len({first, other, third}) == 3
     assert list(submit(database, [other_keyed, keyed])) == [[third, first]]
     assert _count(database, JobRow) == 3
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_key_that_two_use_at_once_gives_both_the_same_job(database: Database) -> None:
+    """Whoever comes second is told the job of the first, in the middle of whose transaction he came."""
+    request = Request("file:///a", "k")
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as session:
+            first = _add_jobs(database, session, [request], DEFAULT_DESTINATION)
+            second = pool.submit(lambda: list(submit(database, [request])))
+            wait([second], timeout=0.5)
+        assert second.result() == [first]
+    assert _count(database, JobRow) == 1
 
 
 @pytest.mark.usefixtures("bundle")

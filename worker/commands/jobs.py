@@ -11,26 +11,31 @@ import click
 
 from worker.board import cancel_job, jobs_of, list_jobs, retry_job, show_job, wait_for_jobs
 from worker.catalogue import active_bundle, find_node, serving_release
-from worker.commands.options import file_type, json_option
+from worker.commands.options import file_type, json_option, queue_option, tenant_option
+from worker.commands.upkeep import dead, purge
 from worker.database import Database, open_database
 from worker.errors import LookupFailedError, SubmissionError
 from worker.jobs import Status
 from worker.labels import labels_under
+from worker.queues import Destination
 from worker.settings import read_settings
 from worker.submission import Request, asset_uri, read_requests
 from worker.submission import submit as submit_requests
-from worker.terminal import print_json, print_table
+from worker.terminal import print_jobs, print_json, print_table
 
 _WAIT_POLL_S = 0.2
-_JOB_COLUMNS = ("job", "status", "attempt", "asset", "code", "message")
 
 
 @click.command()
 @click.argument("uris", nargs=-1)
 @click.option("--manifest", type=file_type, help="A CSV with the column uri (or image), and perhaps key.")
 @click.option("--key", help="Idempotency key: the same key gives back the same job. With one URI only.")
+@queue_option
+@tenant_option
 @json_option
-def submit(*, uris: tuple[str, ...], manifest: Path | None, key: str | None, as_json: bool) -> None:
+def submit(
+    *, uris: tuple[str, ...], manifest: Path | None, key: str | None, queue: str, tenant: str, as_json: bool
+) -> None:
     """Submit assets by their URIS, by --manifest, or both."""
     if not uris and manifest is None:
         raise click.UsageError("give URIs, or a --manifest")
@@ -41,7 +46,7 @@ def submit(*, uris: tuple[str, ...], manifest: Path | None, key: str | None, as_
     given = [Request(asset_uri(uri, Path.cwd()), key) for uri in uris]
     requests: Iterator[Request] = chain(given, read_requests(manifest) if manifest else ())
     count = 0
-    for ids in submit_requests(open_database(read_settings().database_url), requests):
+    for ids in submit_requests(open_database(read_settings().database_url), requests, Destination(queue, tenant)):
         count += len(ids)
         for job_id in ids:
             click.echo(json.dumps({"job": job_id}) if as_json else job_id)
@@ -50,7 +55,7 @@ def submit(*, uris: tuple[str, ...], manifest: Path | None, key: str | None, as_
 
 @click.group()
 def jobs() -> None:
-    """List, show, wait for, cancel and retry jobs."""
+    """List, show, wait for, cancel, retry and purge jobs."""
 
 
 @jobs.command("list")
@@ -62,7 +67,7 @@ def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) 
     """List jobs, the newest first."""
     with open_database(read_settings().database_url).read() as session:
         found = list_jobs(session, status=Status(status) if status else None, limit=limit, before=before)
-    _print_jobs(found, as_json=as_json)
+    print_jobs(found, as_json=as_json)
 
 
 @jobs.command()
@@ -94,13 +99,13 @@ def wait(*, ids: tuple[int, ...], timeout_s: float | None, as_json: bool) -> Non
     _known(database, ids)
     if not wait_for_jobs(database, list(ids), timeout_s, _WAIT_POLL_S):
         raise LookupFailedError(f"after {timeout_s:g} s some jobs are still open; is a `cladist worker` running?")
-    _print_jobs(_known(database, ids), as_json=as_json)
+    print_jobs(_known(database, ids), as_json=as_json)
 
 
 @jobs.command()
 @click.argument("ids", type=int, nargs=-1, required=True)
 def cancel(*, ids: tuple[int, ...]) -> None:
-    """Cancel queued jobs."""
+    """Cancel jobs that have not ended; what a worker still finds for one is thrown away."""
     database = open_database(read_settings().database_url)
     for job_id in ids:
         cancel_job(database, job_id)
@@ -145,9 +150,5 @@ def _known(database: Database, ids: tuple[int, ...]) -> list[dict[str, Any]]:
         return jobs_of(session, ids)
 
 
-def _print_jobs(found: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        for job in found:
-            print_json(job)
-    else:
-        print_table("jobs", _JOB_COLUMNS, [[job[column] for column in _JOB_COLUMNS] for job in found])
+jobs.add_command(dead)
+jobs.add_command(purge)

@@ -9,10 +9,15 @@ from classifier.manifest import SPLITS
 from taxonomy import CladistError, Taxonomy, TaxonomyError
 from taxonomy.formats import read_text
 from taxonomy.formats.paths import split_path
+from worker.orm import DEFAULT_QUEUE, DEFAULT_TENANT
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 file_type = click.Path(path_type=Path)
 labels_option = click.option("--labels", type=file_type, required=True, help="A labels.csv.")
+queue_option = click.option("--queue", default=DEFAULT_QUEUE, show_default=True, help="The queue of the jobs.")
+tenant_option = click.option(
+    "--tenant", default=DEFAULT_TENANT, show_default=True, help="Whom it is for: tenants of a queue take turns."
+)
 split_option = click.option("--split", type=click.Choice(SPLITS), required=True)
 
 

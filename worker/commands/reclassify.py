@@ -2,8 +2,9 @@
 
 import click
 
-from worker.commands.options import json_option
+from worker.commands.options import json_option, queue_option, tenant_option
 from worker.database import open_database
+from worker.queues import Destination
 from worker.reclassification import Choice, count_chosen
 from worker.reclassification import reclassify as submit_chosen
 from worker.settings import read_settings
@@ -18,6 +19,8 @@ from worker.terminal import print_json, print_table
 @click.option("--model-version", "model", help="Only those labelled by this model, as `jobs show` names it.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
 @click.option("--dry-run", is_flag=True, help="Count, and submit nothing.")
+@queue_option
+@tenant_option
 @json_option
 def reclassify(
     *,
@@ -28,6 +31,8 @@ def reclassify(
     model: str | None,
     limit: int | None,
     dry_run: bool,
+    queue: str,
+    tenant: str,
     as_json: bool,
 ) -> None:
     """Submit assets again to the active bundle; labels of people stay as they are."""
@@ -43,7 +48,8 @@ def reclassify(
         else:
             print_table("would be submitted", ("reason", "assets"), list(counts.items()))
         return
-    submitted = sum(len(ids) for ids in submit_chosen(database, choice, limit=limit))
+    destination = Destination(queue, tenant)
+    submitted = sum(len(ids) for ids in submit_chosen(database, choice, destination, limit=limit))
     if as_json:
         print_json({"submitted": submitted})
     else:

@@ -1,0 +1,99 @@
+"""The relay: publish what is next in the outbox after its commit, many job ids in one message."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Integer, Select, bindparam, delete, distinct, exists, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from worker.database import Database
+from worker.jobs import Status
+from worker.lines import Waiting, next_jobs
+from worker.orm import FIRST, IS_QUEUED, IS_RUNNING, JobRow, OutboxRow, QueueRow
+from worker.outbox import promote
+
+Publish = Callable[[Sequence[int]], None]
+
+_PATIENCE_MS = 15_000  # a relay that stands still for so long in its transaction makes way for the others
+
+
+def relay_once(database: Database, publish: Publish, *, message_size: int, ahead: int, window: int) -> int:
+    """Publish what is next, at once when little waits and in full messages when much does; return how many jobs.
+
+    Jobs leave the outbox in the transaction that publishes them: a crash in between publishes twice, never not at all,
+    and a claim makes the second message harmless. Who is next is decided here and not in the broker, so little is let
+    into it: no more than `ahead` messages for each worker that has work are published and not ended, and no more than
+    `window` jobs in all. One relay publishes at a time; the others return at once.
+    """
+    with database.read() as session:
+        if not _is_anything_next(database, session) or not _room(session, message_size * ahead, window):
+            return 0
+    with database.write() as session:
+        if not _is_my_turn(database, session):
+            return 0
+        now = database.now(session)
+        promote(session, now)
+        room, count = _room(session, message_size * ahead, window), 0
+        for jobs in next_jobs(session, now, room, min(message_size, window)):
+            ready = _mark_published(session, jobs, now)
+            for message in _messages(ready, message_size):
+                publish(message)
+            count += len(ready)
+        return count
+
+
+def _is_anything_next(database: Database, session: Session) -> bool:
+    line = exists().where(OutboxRow.queue_id == QueueRow.id, OutboxRow.due_at.is_(None))
+    in_line = exists().where(QueueRow.paused.is_(False), line)
+    due = exists().where(OutboxRow.due_at <= database.now(session))
+    return bool(session.scalar(select(or_(in_line, due))))
+
+
+def _is_my_turn(database: Database, session: Session) -> bool:
+    """Take the first queue's row as the lock of all relays; False when another one holds it."""
+    if not database.is_sqlite:  # which has one writer at a time anyway
+        session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {_PATIENCE_MS}"))
+    lock = select(QueueRow.id).where(QueueRow.id == FIRST).with_for_update(skip_locked=True)
+    return session.scalar(lock) is not None
+
+
+def _room(session: Session, jobs_each: int, window: int) -> int:
+    """How many jobs may be published: so many for each busy worker, less those that are published and not ended."""
+    unclaimed, claimed, workers = (count or 0 for count in session.execute(_IN_FLIGHT, {"most": window}).one())
+    most: int = min(window, jobs_each * max(1, workers))
+    return max(0, most - unclaimed - claimed)
+
+
+def _select_in_flight() -> Select[int | None, int | None, int | None]:
+    """Published jobs that nobody has claimed, running jobs, and their workers; each counted up to a bound."""
+    most = bindparam("most", type_=Integer)
+    running = select(JobRow.worker).where(IS_RUNNING).limit(most).subquery()
+    published = select(JobRow.id).where(IS_QUEUED, JobRow.published_at.is_not(None)).limit(most).subquery()
+    return select(
+        select(func.count()).select_from(published).scalar_subquery(),
+        select(func.count()).select_from(running).scalar_subquery(),
+        select(func.count(distinct(running.c.worker))).select_from(running).scalar_subquery(),
+    )
+
+
+_IN_FLIGHT = _select_in_flight()  # made once: to make it takes longer than to run it
+
+
+def _mark_published(session: Session, jobs: Sequence[Waiting], now: datetime) -> list[Waiting]:
+    """Take jobs out of the outbox; return those to be published, without the ones that were claimed or ended since.
+
+    Jobs that another transaction holds stay for a later round. Jobs are locked before their outbox rows, as everywhere.
+    """
+    by_id = {job.job_id: job for job in jobs}
+    held = select(JobRow.id, JobRow.status).where(JobRow.id.in_(by_id)).order_by(JobRow.id)
+    found = {row.id: row.status for row in session.execute(held.with_for_update(skip_locked=True))}
+    ready = [job for job in jobs if found.get(job.job_id) == Status.QUEUED]
+    session.execute(update(JobRow).where(JobRow.id.in_([job.job_id for job in ready])).values(published_at=now))
+    session.execute(delete(OutboxRow).where(OutboxRow.id.in_([by_id[job_id].row_id for job_id in found])))
+    return ready
+
+
+def _messages(jobs: Sequence[Waiting], size: int) -> Iterator[list[int]]:
+    together = [job.job_id for job in jobs if not job.alone]
+    yield from (together[start : start + size] for start in range(0, len(together), size))
+    yield from ([job.job_id] for job in jobs if job.alone)
