@@ -25,7 +25,8 @@ from worker.claims import (
 )
 from worker.database import Database
 from worker.errors import DatabaseError, RetryableError
-from worker.fetch import fetch
+from worker.fetch.fetcher import Fetcher
+from worker.fetch.redaction import redacted
 from worker.jobs import Code
 from worker.labels import store_predictions
 from worker.orm import BundleRow
@@ -44,6 +45,7 @@ class Pipeline:
         self._database = database
         self._predictors = predictors
         self._settings = settings
+        self._fetcher = Fetcher(settings)
 
     def run(self, job_ids: Sequence[int]) -> int:
         """Run the jobs that are still to be run and return how many; each succeeds or fails by itself.
@@ -82,10 +84,12 @@ class Pipeline:
         failures: list[Failure] = []
         for claim in claims:
             try:
-                content = fetch(claim.uri, self._settings.asset_roots)
-                ready.append((claim, predictor.pixels(content, claim.uri)))
+                content = self._fetcher.fetch(claim.uri)
+                ready.append((claim, predictor.pixels(content, redacted(claim.uri))))
             except AssetError as error:
                 failures.append(Failure(claim, Code(error.code), str(error)))
+            except RetryableError as error:
+                self._give_back([claim], error)
         return ready, failures
 
     def _store(
