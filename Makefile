@@ -4,7 +4,7 @@ BIN := .venv/bin
 PHOTOGRAPHS ?= ../shared/data/grocery
 TABLES ?= ../shared/data/hmc
 
-.PHONY: demo test lint bench install clean
+.PHONY: demo test lint bench fuzz install clean
 
 demo: .venv/.installed
 	$(BIN)/cladist demo
@@ -23,6 +23,9 @@ bench: .venv/.installed
 	$(BIN)/python benchmarks/accuracy.py --labels $(PHOTOGRAPHS)/labels.csv --out benchmarks/out/accuracy.json
 	$(BIN)/python benchmarks/throughput.py --labels $(PHOTOGRAPHS)/labels.csv
 	$(BIN)/python benchmarks/hmc.py --data $(TABLES) --json > benchmarks/out/hmc.json
+
+fuzz: .venv/.installed
+	$(BIN)/python benchmarks/fuzz.py
 
 install: .venv/.installed
 
