@@ -70,6 +70,14 @@ def scanned(count: int, size: tuple[int, int]) -> bytes:
     return whole[:first] + whole[first:second] * count + whole[second:]
 
 
+def frames(image_format: str, count: int) -> bytes:
+    """An animation."""
+    pictures = [Image.new("L", (16, 16), number % 256) for number in range(count)]
+    stream = BytesIO()
+    pictures[0].save(stream, image_format, save_all=True, append_images=pictures[1:])
+    return stream.getvalue()
+
+
 def run_length(width: int, height: int) -> bytes:
     """A BMP that skips all its rows by a few bytes."""
     head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, 0, 0, 0, 256, 0)
@@ -164,6 +172,10 @@ def test_a_header_that_claims_too_many_pixels(image_format: str) -> None:
         gif(b"!\xfe" + (b"\xff" + b"a" * 255) * 4000 + b"\0"),
         tiled(512),
         run_length(1000, 1000),
+        frames("GIF", 3000),
+        frames("WEBP", 3000),
+        frames("PNG", 3000),
+        frames("TIFF", 1000),
     ],
     ids=[
         "texts",
@@ -176,6 +188,10 @@ def test_a_header_that_claims_too_many_pixels(image_format: str) -> None:
         "comment",
         "tile",
         "run",
+        "frames of a GIF",
+        "frames of a WebP",
+        "frames of a PNG",
+        "frames of a TIFF",
     ],
 )
 def test_much_is_no_trap(content: bytes) -> None:

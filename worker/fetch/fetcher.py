@@ -1,6 +1,5 @@
 """The one way to an asset's bytes: the source of its scheme, under limits that hold for every source."""
 
-import threading
 from collections.abc import Generator
 from contextlib import closing
 
@@ -23,7 +22,6 @@ class Fetcher:
         self._settings = settings
         self._resolve = resolve
         self._sources: dict[str, AssetSource] = {}
-        self._lock = threading.Lock()
 
     def fetch(self, uri: str) -> bytes:
         """The bytes of the asset. Messages show the URI redacted.
@@ -45,10 +43,9 @@ class Fetcher:
         if not separator or scheme not in self._settings.asset_schemes:
             known = ", ".join(self._settings.asset_schemes)
             raise AccessDeniedError(f"not of an allowed scheme (CLADIST_ASSET_SCHEMES: {known})")
-        with self._lock:
-            if scheme not in self._sources:
-                self._sources[scheme] = self._make(scheme)
-            return self._sources[scheme]
+        made = self._sources.get(scheme)
+        # Without a lock: a driver that is slow to start holds up its own assets only; of two made at once one stays.
+        return made if made is not None else self._sources.setdefault(scheme, self._make(scheme))
 
     def _make(self, scheme: str) -> AssetSource:
         if scheme == "file":
