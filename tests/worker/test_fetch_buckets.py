@@ -1,5 +1,6 @@
 """Assets in object stores: fsspec's memory, and s3 by its real driver against a small store on this machine."""
 
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
@@ -116,3 +117,41 @@ def test_s3_that_fails_or_never_answers(s3: tuple[Site, Fetcher]) -> None:
         one.fetch("s3://photos/a.jpg")
     hasty = fetcher(asset_schemes="s3", fetch_total_s=0.3)
     assert refusal(hasty, "s3://photos/b.jpg").code == "fetch_timeout"
+
+
+class HttpResponseError(Exception):
+    """As Azure's client raises it."""
+
+    def __init__(self, status_code: int) -> None:
+        super().__init__(f"Operation returned an invalid status {status_code}\nContent: ?sig=secret")
+        self.status_code = status_code
+
+
+class FailingStore(fsspec.AbstractFileSystem):
+    """A driver whose every question ends with an error."""
+
+    error: Exception
+
+    def info(self, _path: str, **_options: object) -> dict[str, object]:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(HttpResponseError(403), "access_denied"), (HttpResponseError(401), "access_denied"),
+     (OSError("Forbidden: https://x/?sig=secret\nno"), "access_denied"), (PermissionError("no"), "access_denied"),
+     (IsADirectoryError("photos"), "access_denied"), (NotADirectoryError("photos"), "asset_not_found"),
+     (TimeoutError(), None), (HttpResponseError(503), None), (OSError("reset"), None), (RuntimeError("?"), None)],
+)  # fmt: skip
+def test_what_drivers_raise(error: Exception, code: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals are final; whatever else a driver raises costs the one asset an attempt."""
+    monkeypatch.setattr(FailingStore, "error", error, raising=False)
+    monkeypatch.setitem(sys.modules["fsspec.registry"]._registry, "az", FailingStore)
+    one = fetcher(asset_schemes="az")
+    if code is not None:
+        refused = refusal(one, "az://photos/a")
+        assert refused.code == code
+        assert "secret" not in str(refused)
+    else:
+        with pytest.raises(RetryableError, match=f"the store failed: {type(error).__name__}"):
+            one.fetch("az://photos/a")

@@ -28,6 +28,7 @@ BUCKET_SCHEMES = ("s3", "gs", "az", "memory")
 
 _EXTRAS = {"s3": "s3", "gs": "gcs", "az": "azure"}
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,221}")
+_REFUSALS = (401, 403)
 _CHUNK_BYTES = 8 * 2**20
 
 
@@ -94,4 +95,11 @@ def _meaning() -> Iterator[None]:
     except FSTimeoutError:
         raise FetchTimeoutError("the store did not answer in time") from None
     except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
+        if _is_refusal(error):
+            raise AccessDeniedError(f"the store refused: {first_line(error)}") from None
         raise RetryableError(f"the store failed: {type(error).__name__}: {first_line(error)}") from None
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether a driver's own error says 401 or 403: Azure's by a number, Google's by a word."""
+    return getattr(error, "status_code", None) in _REFUSALS or str(error).startswith("Forbidden")
