@@ -4,7 +4,7 @@ BIN := .venv/bin
 PHOTOGRAPHS ?= ../shared/data/grocery
 TABLES ?= ../shared/data/hmc
 
-.PHONY: demo test lint bench chaos install clean
+.PHONY: demo test lint bench chaos fuzz install clean
 
 demo: .venv/.installed
 	$(BIN)/cladist demo
@@ -27,6 +27,9 @@ bench: .venv/.installed
 # Faults of every kind against real servers, some 40 minutes; SHORT=1 takes a few rounds of each.
 chaos: .venv/.installed
 	$(BIN)/python tests/chaos $(if $(SHORT),--short)
+
+fuzz: .venv/.installed
+	$(BIN)/python benchmarks/fuzz.py
 
 install: .venv/.installed
 

@@ -89,6 +89,18 @@ class AccessDeniedError(AssetError):
     code: ClassVar[str] = "access_denied"
 
 
+class ForbiddenAddressError(AssetError):
+    """An asset at an address of the network that may not be asked."""
+
+    code: ClassVar[str] = "forbidden_address"
+
+
+class FetchTimeoutError(AssetError):
+    """An asset that did not arrive in the time allowed."""
+
+    code: ClassVar[str] = "fetch_timeout"
+
+
 def first_line(error: Exception) -> str:
     """What a library's error says, in one line: its heading, and what follows where the heading ends in a colon."""
     lines = [line.strip() for line in str(error).splitlines()] or [type(error).__name__]

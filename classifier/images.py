@@ -1,29 +1,51 @@
 """Decode hostile bytes into pixels: allow-listed formats, a pixel cap read from the header, one error per cause."""
 
+import math
 import struct
+import threading
+from collections.abc import Mapping
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
+from classifier.containers import refuse_traps
 from classifier.errors import (
     AccessDeniedError,
+    AssetError,
     AssetNotFoundError,
     ImageTooLargeError,
     UnreadableImageError,
     UnsupportedFormatError,
+    first_line,
 )
 
 ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_PIXELS = 64_000_000
+LARGE_PIXELS = 2**24
 MAX_FILE_BYTES = 64 * 2**20
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 _WHITE = 255
+_BAND_PIXELS = 2**20
+_ORIENTATION = 0x0112
+_TILE_SIDES = (322, 323)
+_TURNS: Mapping[object, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # What Pillow's decoders and its reader of EXIF raise on damaged files.
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError, struct.error)
+_one_at_a_time = threading.Lock()
 
 
 def read_image_file(path: Path) -> bytes:
@@ -46,21 +68,29 @@ def decode(content: bytes, source: str, short_side_px: int | None = None) -> Ima
     """Decode to upright RGB; transparent pixels become white.
 
     With `short_side_px` the result is scaled down until its shorter side has that length; it is never scaled up.
+    Of images larger than LARGE_PIXELS one is decoded at a time, so that memory is bounded however many threads decode.
     Raises UnsupportedFormatError, ImageTooLargeError or UnreadableImageError, naming `source`.
     """
     try:
+        refuse_traps(content)
         image = Image.open(BytesIO(content), formats=ALLOWED_FORMATS)
-        _refuse_large(image, source)
+        _refuse_large(image)
+        whole = image.size
         if short_side_px is not None:
             image.draft("RGB", (short_side_px, short_side_px))  # JPEG only: decode at a fraction of the size
-        upright = _to_rgb(ImageOps.exif_transpose(image))
+        held = whole if "progressive" in image.info else image.size  # progressive JPEG holds all there is at any size
+        with _one_at_a_time if math.prod(held) > LARGE_PIXELS else nullcontext():
+            return _upright_rgb(image, short_side_px)
     except UnidentifiedImageError:
         raise _unidentified(content, source) from None
     except Image.DecompressionBombError:
         raise ImageTooLargeError(f"{source}: more than {MAX_PIXELS} pixels") from None
+    except AssetError as error:
+        raise type(error)(f"{source}: {error}") from None
+    except MemoryError:
+        raise ImageTooLargeError(f"{source}: more memory is needed than there is") from None
     except _DAMAGE as error:
-        raise UnreadableImageError(f"{source}: {str(error) or type(error).__name__}") from None
-    return upright if short_side_px is None else _shrink(upright, short_side_px)
+        raise UnreadableImageError(f"{source}: {first_line(error)}") from None
 
 
 def square_pixels(image: Image.Image, size_px: int) -> Tensor:
@@ -75,10 +105,14 @@ def normalise(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return (scaled - mean.to(pixels.device)) / std.to(pixels.device)
 
 
-def _refuse_large(image: Image.Image, source: str) -> None:
+def _refuse_large(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise ImageTooLargeError(f"{source}: {width} x {height} px, more than {MAX_PIXELS} pixels")
+        raise ImageTooLargeError(f"{width} x {height} px, more than {MAX_PIXELS} pixels")
+    if isinstance(image, TiffImageFile):
+        tile = math.prod(image.tag_v2.get(tag) or 1 for tag in _TILE_SIDES)
+        if tile > LARGE_PIXELS:
+            raise ImageTooLargeError(f"a tile of {tile} pixels, more than {LARGE_PIXELS}")
 
 
 def _unidentified(content: bytes, source: str) -> UnreadableImageError | UnsupportedFormatError:
@@ -89,10 +123,37 @@ def _unidentified(content: bytes, source: str) -> UnreadableImageError | Unsuppo
     return UnsupportedFormatError(f"{source}: not an image in an allowed format ({', '.join(ALLOWED_FORMATS)})")
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _upright_rgb(image: Image.Image, short_side_px: int | None) -> Image.Image:
     image.load()
+    turn = _TURNS.get(_orientation(image))
+    rgb = _in_bands(image)
+    small = rgb if short_side_px is None else _shrink(rgb, short_side_px)
+    return small if turn is None else small.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> object:
+    """As EXIF says; metadata that cannot be read do not spoil a picture that can."""
+    try:
+        return image.getexif().get(_ORIENTATION)
+    except _DAMAGE:
+        return None
+
+
+def _in_bands(image: Image.Image) -> Image.Image:
+    """The image in RGB, converted band by band, so that no step holds a copy of all of it."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
+    width, height = image.size
+    rows = max(1, _BAND_PIXELS // width)
+    if rows >= height:
+        return _to_rgb(image)
+    rgb = Image.new("RGB", image.size)
+    for top in range(0, height, rows):
+        rgb.paste(_to_rgb(image.crop((0, top, width, min(top + rows, height)))), (0, top))
+    return rgb
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, (_WHITE,) * 4)

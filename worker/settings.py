@@ -2,6 +2,7 @@
 
 import os
 import socket
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +23,17 @@ class Settings(BaseSettings):
     database_url: str = EMBEDDED_DATABASE
     broker_url: str = EMBEDDED_BROKER
     queue: str = Field(default="cladist", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    # Folders that assets may be read from, separated as PATH is; empty: any file that this process may read.
-    asset_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    # What assets may be fetched, and how: docs/assets.md. Lists are separated by commas, folders as PATH is.
+    asset_schemes: Annotated[tuple[str, ...], NoDecode] = ("file", "http", "https")
+    asset_roots: Annotated[tuple[Path, ...], NoDecode] = ()  # none: any file that this process may read
+    asset_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # of http(s), with *; none: any that is public
+    asset_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()  # allowed though not public
+    asset_buckets: Annotated[tuple[str, ...], NoDecode] = ()  # none: any that the credentials can read
+    asset_max_bytes: int = Field(default=64 * 2**20, ge=1, le=2**30)
+    fetch_connect_s: float = Field(default=5.0, gt=0)
+    fetch_read_s: float = Field(default=10.0, gt=0)  # longest silence of a server
+    fetch_total_s: float = Field(default=30.0, gt=0)  # whatever the server does meanwhile
+    fetch_https_to_http: bool = False  # whether https may redirect to http
     message_size: int = Field(default=32, ge=1, le=1024)  # jobs in one message, at most
     batch_size: int = Field(default=0, ge=0, le=1024)  # assets in one forward pass, at most; 0: as measured
     torch_threads: int = Field(default=0, ge=0)  # of the model; 0: as many as torch likes
@@ -54,6 +64,16 @@ class Settings(BaseSettings):
         """This process, for people who read the jobs table."""
         return f"{socket.gethostname()}:{os.getpid()}"
 
+    @field_validator("asset_schemes", "asset_hosts", "asset_networks", "asset_buckets", mode="before")
+    @classmethod
+    def _split_list(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("asset_schemes", "asset_hosts")
+    @classmethod
+    def _lower(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(part.lower() for part in value)
+
     @field_validator("asset_roots", mode="before")
     @classmethod
     def _split_roots(cls, value: object) -> object:
@@ -71,5 +91,5 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
+        name = str(first["loc"][0]).upper()
         raise CladistError(f"CLADIST_{name}: {first['msg']}") from None

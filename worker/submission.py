@@ -1,6 +1,7 @@
 """Submit work: the job and its outbox row in one transaction, so that a committed job cannot be forgotten."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,11 +18,13 @@ from worker.bulk import insert_rows
 from worker.catalogue import active_bundle
 from worker.database import Database
 from worker.errors import SubmissionError
+from worker.fetch.redaction import redacted
 from worker.jobs import Status
 from worker.orm import AssetRow, JobRow, OutboxRow
 from worker.queues import DEFAULT_DESTINATION, Destination, find_queue, tenant_number
 
 CHUNK = 1000  # jobs in one transaction
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
 _MAX_URI_CHARS = 2048  # what an index entry of PostgreSQL holds
 
 
@@ -75,18 +78,26 @@ def read_requests(path: Path) -> Iterator[Request]:
 def asset_uri(address: str, base: Path) -> str:
     """The URI under which an asset is known: a path, relative to `base`, becomes a file URI.
 
-    Raises SubmissionError on a scheme that Cladist does not fetch.
+    Whether a worker may fetch it, and has the driver, is the worker's to say. Raises SubmissionError on what is no
+    address, and on credentials in it: it is stored and shown.
     """
+    safe = redacted(address)[:80]
     if "\0" in address or len(address) > _MAX_URI_CHARS:
-        raise SubmissionError(f"{address[:80]!r} is not an address")
+        raise SubmissionError(f"{safe!r} is not an address")
     if "://" not in address:
         return (base / address).absolute().as_uri()
     try:
         parts = urlsplit(address)
     except ValueError as error:
-        raise SubmissionError(f"{address[:80]!r}: {error}") from None
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        raise SubmissionError(f"{address[:80]!r}: only files can be fetched (a path, or file:///...)")
+        raise SubmissionError(f"{safe!r}: {error}") from None
+    if not _SCHEME.fullmatch(address.partition("://")[0]) or any(letter.isspace() for letter in address):
+        raise SubmissionError(f"{safe!r} is not an address")
+    if "@" in parts.netloc:
+        raise SubmissionError(f"{safe!r}: credentials in an address are not sent, as it is stored and shown")
+    if parts.scheme != "file":
+        return address
+    if parts.netloc not in ("", "localhost"):
+        raise SubmissionError(f"{safe!r}: files of this machine only (a path, or file:///...)")
     return f"file://{parts.path}"
 
 
@@ -125,7 +136,9 @@ def _add_jobs(database: Database, session: Session, requests: Sequence[Request],
 def _same_asset(request: Request, owner: tuple[int, int], asset_id: int) -> int:
     found, owner_asset = owner
     if owner_asset != asset_id:
-        raise SubmissionError(f"the idempotency key {request.key!r} was used for another asset than {request.uri}")
+        raise SubmissionError(
+            f"the idempotency key {request.key!r} was used for another asset than {redacted(request.uri)}"
+        )
     return found
 
 

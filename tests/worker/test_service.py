@@ -33,9 +33,7 @@ def count(database: Database, status: Status) -> int:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    given = {
-        f"CLADIST_{name.upper()}": str(value) for name, value in settings.model_dump(exclude={"asset_roots"}).items()
-    }
+    given = {f"CLADIST_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_unset=True).items()}
     return {**os.environ, **given, "OMP_NUM_THREADS": "1"}
 
 

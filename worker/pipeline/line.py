@@ -17,6 +17,8 @@ from classifier.runtime import Predictor
 from worker.claims import Claim
 from worker.database import Database
 from worker.errors import DatabaseError, RetryableError
+from worker.fetch.fetcher import Fetcher
+from worker.fetch.redaction import redacted
 from worker.jobs import Code
 from worker.pipeline.flight import Flight, Item, Stage
 from worker.pipeline.keeper import Keeper
@@ -52,6 +54,7 @@ class Line:
         self._flight = flight
         self._ready = Ready()
         self._sizes = sizes
+        self._fetcher = Fetcher(settings)
         self._on_settled = on_settled
         self._inference = threading.Lock()  # one forward pass at a time, and none while batch sizes are measured
         self._to_store: Queue[list[Item] | None] = Queue(_STORE_AHEAD)
@@ -126,7 +129,7 @@ class Line:
         except RetryableError as error:
             item.fail(error)
         except Exception as error:
-            log.exception("job %d, %s: stopped by an error", item.claim.job_id, item.claim.uri)
+            log.exception("job %d, %s: stopped by an error", item.claim.job_id, redacted(item.claim.uri))
             item.fail(error)
         self._put(item)
 
@@ -134,7 +137,7 @@ class Line:
         if self._is_given_back(item):
             return
         self._flight.enter(Stage.FETCH, [item])
-        content = fetch_content(item, self._settings)
+        content = fetch_content(item, self._fetcher)
         self._flight.enter(Stage.WAITING, [item])
         with self._decoding:
             if self._is_given_back(item):

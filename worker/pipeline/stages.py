@@ -10,7 +10,8 @@ from worker.catalogue import serving_release
 from worker.claims import Failure, held_claims, mark_failed, mark_succeeded, release, try_again
 from worker.database import Database
 from worker.errors import DatabaseError, RetryableError
-from worker.fetch import fetch
+from worker.fetch.fetcher import Fetcher
+from worker.fetch.redaction import redacted
 from worker.jobs import Code
 from worker.labels import store_predictions
 from worker.orm import BundleRow
@@ -20,15 +21,15 @@ from worker.settings import Settings
 log = logging.getLogger("cladist.pipeline")
 
 
-def fetch_content(item: Item, settings: Settings) -> bytes:
+def fetch_content(item: Item, fetcher: Fetcher) -> bytes:
     """Stage fetch: the bytes of an asset. Raises AssetError, RetryableError."""
-    return fetch(item.claim.uri, settings.asset_roots)
+    return fetcher.fetch(item.claim.uri)
 
 
 def decode_content(item: Item, content: bytes) -> None:
     """Stage decode: leaves the pixels with the item. Raises AssetError."""
     if item.predictor is not None:
-        item.pixels = item.predictor.pixels(content, item.claim.uri)
+        item.pixels = item.predictor.pixels(content, redacted(item.claim.uri))
 
 
 def predict_items(items: Sequence[Item]) -> None:
@@ -71,7 +72,7 @@ def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> 
         raise
     except Exception as error:
         if len(items) == 1:
-            log.exception("job %d, %s: stopped by an error", items[0].claim.job_id, items[0].claim.uri)
+            log.exception("job %d, %s: stopped by an error", items[0].claim.job_id, redacted(items[0].claim.uri))
             items[0].fail(error)
             return
         middle = len(items) // 2

@@ -1,0 +1,162 @@
+"""Assets by http and https: no credentials, no cookies, no proxy, and every redirect checked like the first address."""
+
+import ssl
+import weakref
+import zlib
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+import httpcore2
+import httpx2
+
+from classifier.errors import (
+    AccessDeniedError,
+    AssetNotFoundError,
+    FetchTimeoutError,
+    ForbiddenAddressError,
+    UnreadableImageError,
+)
+from worker.errors import RetryableError
+from worker.fetch.addresses import Gate, Resolve
+from worker.fetch.connections import CheckedBackend, using
+from worker.fetch.source import Allowance
+from worker.settings import Settings
+
+WEB_SCHEMES = ("http", "https")
+
+_MAX_REDIRECTS = 5
+_HEADERS = {"User-Agent": "cladist", "Accept": "image/*", "Accept-Encoding": "identity"}
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OK = 200
+_GONE = frozenset({404, 410})
+_LATER = frozenset({408, 425, 429})
+_SERVER_ERROR = 500
+_MAX_PORT = 65_535
+_CHUNK_BYTES = 2**18
+_IDLE_CONNECTIONS = 64
+_IDLE_S = 30.0
+_GZIP_OR_ZLIB = 47  # zlib's code for "whichever of the two it is, with the largest window"
+_CUT = (httpcore2.RemoteProtocolError, httpcore2.ReadError, httpcore2.WriteError)
+
+
+class WebSource:
+    """The source of `http:` and `https:` URIs; one pool of connections for all threads."""
+
+    def __init__(self, settings: Settings, resolve: Resolve) -> None:
+        self._settings = settings
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=httpcore2.default_ssl_context(),
+            max_connections=None,  # as many as there are threads that fetch
+            max_keepalive_connections=_IDLE_CONNECTIONS,
+            keepalive_expiry=_IDLE_S,
+            network_backend=CheckedBackend(Gate(settings.asset_hosts, settings.asset_networks, resolve)),
+        )
+        weakref.finalize(self, self._pool.close)  # connections that are kept end with the source
+
+    def chunks(self, uri: str, allowance: Allowance) -> Generator[bytes]:
+        """The body that the address, or where it redirects to, answers with. Raises AssetError, RetryableError."""
+        with using(allowance), _meaning(), ExitStack() as stack:
+            response = self._answer(stack, _address(uri))
+            _require_ok(response.status)
+            length = _header(response, b"content-length")
+            if length is not None and length.isdecimal():
+                allowance.refuse_larger(int(length))
+            yield from _unpacked(response.iter_stream(), _header(response, b"content-encoding") or "")
+
+    def _answer(self, stack: ExitStack, url: httpx2.URL) -> httpcore2.Response:
+        """The first answer that is no redirect."""
+        for _ in range(_MAX_REDIRECTS + 1):
+            visit = stack.enter_context(ExitStack())
+            response = self._ask(visit, url)
+            if response.status not in _REDIRECTS:
+                return response
+            url = self._redirected(url, _header(response, b"location"))
+            visit.close()
+        raise AccessDeniedError(f"more than {_MAX_REDIRECTS} redirects")
+
+    def _ask(self, visit: ExitStack, url: httpx2.URL) -> httpcore2.Response:
+        try:
+            return visit.enter_context(self._request(url))
+        except _CUT:  # as when the server has closed a connection that was kept: a second one decides
+            return visit.enter_context(self._request(url))
+
+    def _request(self, url: httpx2.URL) -> AbstractContextManager[httpcore2.Response]:
+        settings = self._settings
+        waits = {"connect": settings.fetch_connect_s, "read": settings.fetch_read_s, "write": settings.fetch_read_s}
+        target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        headers: list[tuple[bytes | str, bytes | str]] = [("Host", url.netloc), *_HEADERS.items()]
+        return self._pool.stream("GET", target, headers=headers, extensions={"timeout": waits})
+
+    def _redirected(self, url: httpx2.URL, location: str | None) -> httpx2.URL:
+        if location is None:
+            raise AssetNotFoundError("a redirect to nowhere")
+        target = _address(url.join(location))
+        if target.scheme not in self._settings.asset_schemes:
+            raise ForbiddenAddressError(f"redirected to {target.scheme}:, which is not allowed")
+        if (url.scheme, target.scheme) == ("https", "http") and not self._settings.fetch_https_to_http:
+            raise ForbiddenAddressError("redirected from https to http")
+        return target
+
+
+def _address(text: str | httpx2.URL) -> httpx2.URL:
+    """A URL that can be asked. Raises ForbiddenAddressError."""
+    url = httpx2.URL(text)
+    if url.scheme not in WEB_SCHEMES:
+        raise ForbiddenAddressError(f"redirected to {url.scheme or 'no'}:, which is neither http nor https")
+    if url.userinfo:
+        raise ForbiddenAddressError("credentials in an address are not sent")
+    if not url.raw_host or (url.port is not None and not 0 < url.port <= _MAX_PORT):
+        raise ForbiddenAddressError("no host, or no such port")
+    return url
+
+
+def _header(response: httpcore2.Response, name: bytes) -> str | None:
+    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), None)
+
+
+def _require_ok(status: int) -> None:
+    if status == _OK:
+        return
+    said = f"the server answered {status}"
+    if status in _GONE:
+        raise AssetNotFoundError(said)
+    if status in _LATER or status >= _SERVER_ERROR:
+        raise RetryableError(said)
+    raise AccessDeniedError(said)
+
+
+def _unpacked(body: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """The body, unpacked where it was packed without being asked for, never more than a piece at a time."""
+    if encoding.lower() in ("", "identity"):
+        yield from body
+        return
+    if encoding.lower() not in ("gzip", "x-gzip", "deflate"):
+        raise UnreadableImageError("sent in a content encoding that was not asked for")
+    unpack = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+    for chunk in body:
+        left = chunk
+        while left:
+            yield unpack.decompress(left, _CHUNK_BYTES)
+            left = unpack.unconsumed_tail
+    yield unpack.flush()
+    if not unpack.eof:
+        raise UnreadableImageError("the packed body ends too early")
+
+
+@contextmanager
+def _meaning() -> Iterator[None]:
+    """Tell what an error of the network means for the asset."""
+    try:
+        yield
+    except httpx2.InvalidURL as error:
+        raise ForbiddenAddressError(f"cannot be read as an address: {error}") from None
+    except zlib.error as error:
+        raise UnreadableImageError(f"the packed body is damaged: {error}") from None
+    except httpcore2.TimeoutException:
+        raise FetchTimeoutError("the server did not answer in time") from None
+    except httpcore2.LocalProtocolError as error:
+        raise ForbiddenAddressError(f"cannot be asked for: {error}") from None
+    except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+        if isinstance(error.__context__, ssl.SSLCertVerificationError):
+            raise AccessDeniedError(f"the server cannot be trusted: {error.__context__.verify_message}") from None
+        raise RetryableError(f"the connection failed: {error}") from None
