@@ -1,0 +1,46 @@
+"""Many rows into a table as fast as the database takes them: COPY on PostgreSQL, one prepared INSERT on SQLite."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from worker.orm import Base
+
+
+def insert_rows(session: Session, table: type[Base], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows in the session's transaction; values are as the database takes them: JSON as text, no zoneless time.
+
+    Raises what SQLAlchemy raises of an INSERT: IntegrityError on a row that is there, OperationalError when the
+    connection is lost.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        _execute_many(connection, table.__tablename__, columns, rows)
+    else:
+        _copy(connection, table.__tablename__, columns, rows)
+
+
+def _execute_many(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    values = [tuple(row) for row in rows]
+    if values:
+        places = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", values)  # noqa: S608 (names of ours)
+
+
+def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment] # by the dialect
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        text = statement.as_string(driver)
+        raise DBAPIError.instance(text, None, error, psycopg.Error, dialect=connection.dialect) from error
