@@ -6,7 +6,7 @@ Writing: both sides write the same labels and decisions, of five levels each, fi
 again on the same ones. The usual way merges each row into a session and commits each asset; Cladist writes a batch in
 one transaction. They take turns, and each ratio is of one round.
 
-Reading: `labels --under X --min-confidence c` on so many label rows, every tenth at X, against a page of the same
+Reading: `labels --under X --min-confidence c` on so many label rows, every eighth at X, against a page of the same
 size and the same columns by the primary key. The page far behind is number 10,000, or the last one of 100 assets that
 there is; its place is found beforehand, and is what the page before it would have told. Each time is the median of
 reads of neighbouring pages on a warm cache.
@@ -136,7 +136,7 @@ def measure_writing(database: Database, options: argparse.Namespace) -> Iterator
 
 
 def fill(database: Database, first_asset: int, assets: int) -> None:
-    """Five labels an asset; every second asset is at node X. Indexes are made afterwards, as for any large load."""
+    """Five labels an asset; three assets of five are at node X. Indexes are made afterwards, as for any large load."""
     random = Random(1)
     indexes = [index for index in LabelRow.__table__.indexes if "confidence" in index.columns]
     with database.write() as session:
@@ -159,7 +159,7 @@ def label_rows(asset: int, random: Random) -> Iterator[tuple[object, ...]]:
     confidence = 1.0
     for level in range(1, LEVELS + 1):
         confidence *= random.uniform(0.6, 1.0)
-        node = NODE if level == 1 and asset % 2 else f"node-{level}-{random.randrange(10**level)}"
+        node = NODE if level == 1 and asset % 5 < 3 else f"node-{level}-{random.randrange(10**level)}"
         yield asset, 1, 1, node, level, round(confidence, 6), True, MODEL
 
 

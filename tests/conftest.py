@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
@@ -39,6 +40,20 @@ def _wait_for_port(port: int, process: subprocess.Popen) -> None:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"{process.args} did not open port {port}")
+
+
+def _wait_for_answer(url: str) -> None:
+    """PostgreSQL opens its port before it answers."""
+    end = time.monotonic() + _START_S
+    while True:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 @contextmanager
@@ -81,7 +96,9 @@ def _private_postgres() -> Iterator[str]:
         port = free_port()
         options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-k", folder]
         with _process([server, "-D", folder, "-p", str(port), *options], port, user):
-            yield f"postgresql://cladist@127.0.0.1:{port}/postgres"
+            url = f"postgresql://cladist@127.0.0.1:{port}/postgres"
+            _wait_for_answer(url)
+            yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from worker.database import Database
 from worker.jobs import Code, Status, sources
+from worker.monitoring.metrics import CLAIMED, count_ended
 from worker.orm import AssetRow, JobRow
 from worker.outbox import Notice, enqueue
 
@@ -54,7 +55,9 @@ def claim_jobs(database: Database, job_ids: Sequence[int], worker: str, lease_s:
             .where(JobRow.id.in_(locked))
             .order_by(JobRow.id)
         )
-        return [Claim(*row) for row in rows]
+        claims = [Claim(*row) for row in rows]
+    CLAIMED.inc(len(claims))
+    return claims
 
 
 def extend_leases(database: Database, claims: Sequence[Claim], lease_s: float) -> None:
@@ -125,3 +128,4 @@ def _settle(
             finished_at=database.now(session),
         )
     )
+    count_ended(session, status, code, len(job_ids))

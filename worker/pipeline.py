@@ -28,6 +28,8 @@ from worker.errors import DatabaseError, RetryableError
 from worker.fetch import fetch
 from worker.jobs import Code
 from worker.labels import store_predictions
+from worker.monitoring.logs import about, claim_fields
+from worker.monitoring.metrics import stage
 from worker.orm import BundleRow
 from worker.registry import Predictors
 from worker.settings import Settings
@@ -52,7 +54,7 @@ class Pipeline:
         """
         settings = self._settings
         claims = claim_jobs(self._database, job_ids, settings.worker_name, settings.lease_s)
-        with self._heartbeat(claims):
+        with about(claims), self._heartbeat(claims):
             for bundle_id, group in groupby(sorted(claims, key=lambda c: c.bundle_id), key=lambda c: c.bundle_id):
                 batch = list(group)
                 try:
@@ -82,8 +84,10 @@ class Pipeline:
         failures: list[Failure] = []
         for claim in claims:
             try:
-                content = fetch(claim.uri, self._settings.asset_roots)
-                ready.append((claim, predictor.pixels(content, claim.uri)))
+                with stage("fetch"):
+                    content = fetch(claim.uri, self._settings.asset_roots)
+                with stage("decode"):
+                    ready.append((claim, predictor.pixels(content, claim.uri)))
             except AssetError as error:
                 failures.append(Failure(claim, Code(error.code), str(error)))
         return ready, failures
@@ -98,9 +102,10 @@ class Pipeline:
         claims = [claim for claim, _ in ready]
         predictions = []
         if predictor is not None and ready:
-            predictions = predictor.predict([claim.uri for claim in claims], torch.stack([x for _, x in ready]))
+            with stage("predict", len(ready)):
+                predictions = predictor.predict([claim.uri for claim in claims], torch.stack([x for _, x in ready]))
         by_job = {claim.job_id: prediction for claim, prediction in zip(claims, predictions, strict=True)}
-        with self._database.write() as session:
+        with stage("store"), self._database.write() as session:
             held = held_claims(session, [*claims, *(failure.claim for failure in failures)])
             held_ids = {claim.job_id for claim in held}
             done = [claim for claim in held if claim.job_id in by_job]
@@ -110,7 +115,8 @@ class Pipeline:
                 mark_succeeded(self._database, session, done)
             mark_failed(self._database, session, [f for f in failures if f.claim.job_id in held_ids])
         for failure in failures:
-            log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message)
+            fields = claim_fields(failure.claim)
+            log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message, extra=fields)
 
     def _served(self, session: Session, bundle_id: int, predictor: Predictor) -> int:
         """The number of the release that it answered in. Raises RetryableError when another is active by now."""

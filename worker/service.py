@@ -17,6 +17,8 @@ from worker.board import open_jobs
 from worker.bootstrap import Services
 from worker.database import Database
 from worker.errors import DatabaseError
+from worker.monitoring.metrics import REAPED, REPUBLISHED
+from worker.monitoring.monitor import monitored
 from worker.outbox import relay_once
 from worker.reaper import reap_once
 
@@ -44,7 +46,8 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     if watch is not None:
         threads.append(_repeat("watch", stop, services.settings.poll_s, watch))
     try:
-        _consume(services.app)
+        with monitored(services.settings, services.database, services.app):
+            _consume(services.app)
     finally:
         stop.set()
         for thread in threads:
@@ -71,6 +74,8 @@ def _relay(services: Services) -> None:
 
 def _reap(services: Services, republish_s: float) -> None:
     found = reap_once(services.database, max_attempts=services.settings.max_attempts, republish_s=republish_s)
+    REAPED.inc(found.expired)
+    REPUBLISHED.inc(found.republished)
     if found.expired or found.republished:
         log.warning("reaper: %d leases had ended, %d jobs published again", found.expired, found.republished)
 

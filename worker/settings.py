@@ -3,7 +3,7 @@
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     reap_s: float = Field(default=5.0, gt=0)  # how often the reaper looks for lost work
     republish_s: float = Field(default=60.0, gt=0)  # a published job not claimed for so long is published again
     window: int = Field(default=4096, ge=1)  # published and unclaimed jobs at most; the rest wait in the outbox
+    log_format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal, JSON anywhere else
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    monitor_host: str = "127.0.0.1"  # where /metrics, /live and /ready are served: to this machine alone
+    monitor_port: int = Field(default=0, ge=0, le=65535)  # 0: nowhere
+    stall_s: float = Field(default=120.0, gt=0)  # /live fails after so long without work while jobs are pending
+    traces: bool = False  # OpenTelemetry spans, with the extra cladist[otel]; OTEL_EXPORTER_OTLP_... say where to
 
     @property
     def broker_is_embedded(self) -> bool:
