@@ -12,15 +12,12 @@ import os
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
-from sqlalchemy import create_engine, func, insert, make_url, select, text
+from databases import fresh_database
+from sqlalchemy import func, insert, select
 
 from taxonomy import Taxonomy, read_taxonomy
 from taxonomy.mapping import NO_MAPPING
@@ -28,26 +25,6 @@ from worker.database import Database
 from worker.orm import AssetRow, LabelRow, RelabellingRow
 from worker.relabelling.moving import apply_relabelling, rollback_relabelling
 from worker.releases import add_release
-
-
-@contextmanager
-def fresh_database(server: str | None) -> Iterator[str]:
-    """The URL of an empty database."""
-    if server is None:
-        with TemporaryDirectory() as folder:
-            yield f"sqlite:///{folder}/cladist.db"
-        return
-    url = make_url(server).set(drivername="postgresql+psycopg")
-    name = f"cladist_bench_{uuid.uuid4().hex}"
-    admin = create_engine(url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    try:
-        yield url.set(database=name).render_as_string(hide_password=False)
-    finally:
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        admin.dispose()
 
 
 def fill(database: Database, release_id: int, taxonomy: Taxonomy, labels: int) -> int:

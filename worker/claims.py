@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from worker import backoff
 from worker.database import Database
 from worker.jobs import SUSPECT, Code, Status, sources
+from worker.monitoring.metrics import CLAIMED, count_ended
 from worker.orm import AssetRow, JobRow
 from worker.outbox import Notice, enqueue
 
@@ -59,7 +60,9 @@ def claim_jobs(
             .where(JobRow.id.in_(locked))
             .values(status=Status.RUNNING, attempt=JobRow.attempt + 1, lease_until=lease_until, worker=worker)
         )
-        return as_claims(session, select_claims().where(JobRow.id.in_(locked)))
+        claims = as_claims(session, select_claims().where(JobRow.id.in_(locked)))
+    CLAIMED.inc(len(claims))
+    return claims
 
 
 def suspects_among(database: Database, job_ids: Sequence[int]) -> list[int]:
@@ -174,3 +177,4 @@ def _settle(
             finished_at=database.now(session),
         )
     )
+    count_ended(session, status, code, len(job_ids))

@@ -31,6 +31,7 @@ _COMMANDS = {
     "queues": _Lazy("worker.commands.queues:queues", "List, pause, resume and change the queues of jobs."),
     "reclassify": _Lazy("worker.commands.reclassify:reclassify", "Submit assets again: stale, failed, unlabelled."),
     "labels": _Lazy("worker.commands.jobs:labels", "Find assets by node and confidence."),
+    "top": _Lazy("worker.commands.top:top", "Watch jobs, rates and workers."),
     "worker": _Lazy("worker.commands.worker:worker", "Run jobs until told to stop."),
 }
 

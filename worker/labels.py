@@ -1,17 +1,22 @@
 """Labels in the database: write those of a batch, and find assets by node and confidence."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, tuple_
+from sqlalchemy import ColumnElement, delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from classifier.decision import AssetPrediction
+from worker.bulk import insert_rows
 from worker.claims import Claim
 from worker.orm import AssetRow, BundleRow, DecisionRow, LabelRow
 
 MODEL = "model"
+
+_LABEL_COLUMNS = ("asset_id", "release_id", "bundle_id", "source", "node_id", "level", "confidence", "on_path")
+_DECISION_COLUMNS = ("job_id", "asset_id", "node_id", "level", "confidence", "reason", "prediction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +38,28 @@ def store_predictions(session: Session, results: Sequence[tuple[Claim, AssetPred
     latest = {claim.asset_id: (claim, prediction) for claim, prediction in results}
     bundle_ids = {claim.bundle_id for claim, _ in results}
     assets = select(AssetRow.id).where(AssetRow.id.in_(latest)).order_by(AssetRow.id)
-    session.execute(assets.with_for_update()).all()  # two jobs on one asset write one after the other
+    # two jobs on one asset write one after the other; new jobs on it may be submitted meanwhile
+    session.execute(assets.with_for_update(key_share=True)).all()
     session.execute(
         delete(LabelRow).where(
             LabelRow.asset_id.in_(latest),
-            LabelRow.release_id == release_id,
+            of_release(release_id),
             LabelRow.bundle_id.in_(bundle_ids),
             LabelRow.source == MODEL,
         )
     )
-    session.execute(insert(LabelRow), [row for pair in latest.values() for row in _label_rows(*pair, release_id)])
-    session.execute(insert(DecisionRow), [_decision_row(*pair) for pair in results])
+    labels = (row for claim, prediction in latest.values() for row in _label_rows(claim, prediction, release_id))
+    insert_rows(session, LabelRow, _LABEL_COLUMNS, labels)
+    insert_rows(session, DecisionRow, _DECISION_COLUMNS, (_decision_row(*result) for result in results))
+
+
+def of_release(release_id: int) -> ColumnElement[bool]:
+    """That a label is of a release, in words that keep a planner on the primary key, which is in the order of assets.
+
+    By the index on (release, node, ...) it would read all labels of the release, as a plan made while the table was
+    small may do for as long as the connection lives.
+    """
+    return LabelRow.release_id + 0 == release_id
 
 
 def labels_under(
@@ -60,7 +76,17 @@ def labels_under(
     `after` is the (confidence, asset id) of the last asset of the page before: pages far back cost no more.
     """
     query = (
-        select(LabelRow, AssetRow.uri, BundleRow.model)
+        select(
+            LabelRow.asset_id,
+            AssetRow.uri,
+            LabelRow.node_id,
+            LabelRow.level,
+            LabelRow.confidence,
+            LabelRow.on_path,
+            LabelRow.source,
+            BundleRow.model,
+        )
+        .select_from(LabelRow)
         .join(AssetRow, AssetRow.id == LabelRow.asset_id)
         .outerjoin(BundleRow, BundleRow.id == LabelRow.bundle_id)
         .where(LabelRow.release_id == release_id, LabelRow.node_id == node_id, LabelRow.confidence >= min_confidence)
@@ -69,34 +95,19 @@ def labels_under(
     )
     if after is not None:
         query = query.where(tuple_(LabelRow.confidence, LabelRow.asset_id) < after)
-    for label, uri, model in session.execute(query):
-        yield LabelledAsset(
-            label.asset_id, uri, label.node_id, label.level, label.confidence, label.on_path, label.source, model
-        )
+    for row in session.execute(query):
+        yield LabelledAsset(*row)
 
 
-def _label_rows(claim: Claim, prediction: AssetPrediction, release_id: int) -> Iterator[dict[str, Any]]:
+def _label_rows(claim: Claim, prediction: AssetPrediction, release_id: int) -> Iterator[tuple[Any, ...]]:
+    """In the order of _LABEL_COLUMNS."""
+    fixed = claim.asset_id, release_id, claim.bundle_id, MODEL
     for label, on_path in zip(prediction.levels, prediction.on_path(), strict=True):
-        yield {
-            "asset_id": claim.asset_id,
-            "release_id": release_id,
-            "bundle_id": claim.bundle_id,
-            "node_id": label.node,
-            "level": label.level,
-            "confidence": label.confidence,
-            "on_path": on_path,
-            "source": MODEL,
-        }
+        yield *fixed, label.node, label.level, label.confidence, on_path
 
 
-def _decision_row(claim: Claim, prediction: AssetPrediction) -> dict[str, Any]:
+def _decision_row(claim: Claim, prediction: AssetPrediction) -> tuple[Any, ...]:
+    """In the order of _DECISION_COLUMNS."""
     decision = prediction.decision
-    return {
-        "job_id": claim.job_id,
-        "asset_id": claim.asset_id,
-        "node_id": decision.node,
-        "level": decision.level,
-        "confidence": decision.confidence,
-        "reason": decision.reason,
-        "prediction": prediction.as_dict(),
-    }
+    whole = json.dumps(prediction.as_dict())
+    return claim.job_id, claim.asset_id, decision.node, decision.level, decision.confidence, decision.reason, whole

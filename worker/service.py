@@ -11,6 +11,8 @@ from worker.bootstrap import Services
 from worker.consumer import consume, stop_consuming
 from worker.database import Database
 from worker.errors import BrokerError, DatabaseError
+from worker.monitoring.metrics import REAPED, REPUBLISHED
+from worker.monitoring.monitor import monitored
 from worker.reaper import reap_once
 from worker.relay import Publish, relay_once
 from worker.retention import purge_jobs
@@ -41,7 +43,8 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     if watch is not None:
         threads.append(_repeat("watch", stop, services.settings.poll_s, watch))
     try:
-        consume(services.app, services.pipeline.stop_soon)
+        with monitored(services.settings, services.database, services.app):
+            consume(services.app, services.pipeline.stop_soon)
     finally:
         services.pipeline.close()
         stop.set()
@@ -57,6 +60,8 @@ def _relay(services: Services, publish: Publish) -> None:
 
 def _reap(services: Services, republish_s: float) -> None:
     found = reap_once(services.database, max_attempts=services.settings.max_attempts, republish_s=republish_s)
+    REAPED.inc(found.expired)
+    REPUBLISHED.inc(found.republished)
     if found.expired or found.republished:
         log.warning("reaper: %d leases had ended, %d jobs published again", found.expired, found.republished)
 

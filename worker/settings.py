@@ -4,7 +4,7 @@ import os
 import socket
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     ahead: int = Field(default=2, ge=1)  # messages in flight for each busy worker: the more, the later urgent jobs
     window: int = Field(default=4096, ge=1)  # jobs in flight at most; the rest wait in the outbox
     retention_days: float = Field(default=0.0, ge=0)  # jobs that ended so long ago are purged; 0: none ever
+    log_format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal, JSON anywhere else
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    monitor_host: str = "127.0.0.1"  # where /metrics, /live and /ready are served: to this machine alone
+    monitor_port: int = Field(default=0, ge=0, le=65535)  # 0: nowhere
+    stall_s: float = Field(default=120.0, gt=0)  # /live fails after so long without work while jobs are pending
+    traces: bool = False  # OpenTelemetry spans, with the extra cladist[otel]; OTEL_EXPORTER_OTLP_... say where to
 
     @property
     def broker_is_embedded(self) -> bool:

@@ -1,11 +1,16 @@
 """`cladist worker`."""
 
+import logging
+
 import click
 
 from worker.bootstrap import bootstrap
 from worker.machine import set_up_process
+from worker.monitoring.logs import configure_logging
 from worker.service import run_worker
 from worker.settings import read_settings
+
+log = logging.getLogger("cladist.worker")
 
 
 @click.command()
@@ -14,6 +19,7 @@ def worker(*, drain: bool) -> None:
     """Run jobs until SIGTERM or Ctrl-C, which let what is in flight finish."""
     settings = read_settings()
     set_up_process(settings)
+    configure_logging(settings.log_format, settings.log_level, settings.worker_name)
     services = bootstrap(settings)
-    click.echo(f"worker on {services.database.name}, queue {settings.queue!r}; Ctrl-C stops it", err=True)
+    log.info("worker on %s, queue %r; Ctrl-C stops it", services.database.name, settings.queue)
     run_worker(services, drain=drain)

@@ -20,6 +20,7 @@ from worker.errors import DatabaseError, RetryableError
 from worker.fetch.fetcher import Fetcher
 from worker.fetch.redaction import redacted
 from worker.jobs import Code
+from worker.monitoring.logs import about
 from worker.pipeline.flight import Flight, Item, Stage
 from worker.pipeline.keeper import Keeper
 from worker.pipeline.ready import Ready
@@ -122,6 +123,11 @@ class Line:
             self._put(item)
 
     def _prepare(self, item: Item) -> None:
+        with about([item.claim]):
+            self._try_to_prepare(item)
+        self._put(item)
+
+    def _try_to_prepare(self, item: Item) -> None:
         try:
             self._fetch_and_decode(item)
         except AssetError as error:
@@ -131,7 +137,6 @@ class Line:
         except Exception as error:
             log.exception("job %d, %s: stopped by an error", item.claim.job_id, redacted(item.claim.uri))
             item.fail(error)
-        self._put(item)
 
     def _fetch_and_decode(self, item: Item) -> None:
         if self._is_given_back(item):
@@ -157,7 +162,7 @@ class Line:
         torch.set_num_threads(self._model_threads)
         while (batch := self._ready.take()) is not None:
             self._flight.enter(Stage.PREDICT, batch)
-            with self._inference:
+            with self._inference, about([item.claim for item in batch]):
                 isolate(predict_items, [item for item in batch if item.pixels is not None])
             self._to_store.put(batch)
         self._to_store.put(None)

@@ -14,6 +14,8 @@ from worker.fetch.fetcher import Fetcher
 from worker.fetch.redaction import redacted
 from worker.jobs import Code
 from worker.labels import store_predictions
+from worker.monitoring.logs import claim_fields
+from worker.monitoring.metrics import stage
 from worker.orm import BundleRow
 from worker.pipeline.flight import Item
 from worker.settings import Settings
@@ -23,13 +25,15 @@ log = logging.getLogger("cladist.pipeline")
 
 def fetch_content(item: Item, fetcher: Fetcher) -> bytes:
     """Stage fetch: the bytes of an asset. Raises AssetError, RetryableError."""
-    return fetcher.fetch(item.claim.uri)
+    with stage("fetch"):
+        return fetcher.fetch(item.claim.uri)
 
 
 def decode_content(item: Item, content: bytes) -> None:
     """Stage decode: leaves the pixels with the item. Raises AssetError."""
     if item.predictor is not None:
-        item.pixels = item.predictor.pixels(content, redacted(item.claim.uri))
+        with stage("decode"):
+            item.pixels = item.predictor.pixels(content, redacted(item.claim.uri))
 
 
 def predict_items(items: Sequence[Item]) -> None:
@@ -37,14 +41,15 @@ def predict_items(items: Sequence[Item]) -> None:
     if not items or (predictor := items[0].predictor) is None:
         return
     pixels = torch.stack([item.pixels for item in items if item.pixels is not None])
-    predictions = predictor.predict([item.claim.uri for item in items], pixels)
+    with stage("predict", len(items)):
+        predictions = predictor.predict([item.claim.uri for item in items], pixels)
     for item, prediction in zip(items, predictions, strict=True):
         item.prediction, item.pixels = prediction, None
 
 
 def store_items(items: Sequence[Item], database: Database, settings: Settings) -> None:
     """Stage store: labels, decisions and states of the items in one transaction, fenced by their attempts."""
-    with database.write() as session:
+    with stage("store"), database.write() as session:
         held = held_claims(session, [item.claim for item in items])
         held_ids = {claim.job_id for claim in held}
         alive = [item for item in items if item.claim.job_id in held_ids]
@@ -56,7 +61,8 @@ def store_items(items: Sequence[Item], database: Database, settings: Settings) -
                 _give_back(database, session, item, settings)
         release(database, session, [item.claim for item in alive if item.is_released])
     for failure in failed:
-        log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message)
+        fields = claim_fields(failure.claim)
+        log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message, extra=fields)
 
 
 def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from worker.labels import MODEL
+from worker.labels import MODEL, of_release
 from worker.orm import LabelRow, RelabellingRow
 from worker.relabelling.carrying import Carrying, Label
 
@@ -21,27 +21,19 @@ class Carried(NamedTuple):
 
 def next_assets(session: Session, release_id: int, cursor: int, batch: int) -> Sequence[int]:
     """The next assets after the cursor that have labels on the release, in the order of their ids."""
-    query = select(LabelRow.asset_id).where(_of(release_id), LabelRow.asset_id > cursor).distinct()
+    query = select(LabelRow.asset_id).where(of_release(release_id), LabelRow.asset_id > cursor).distinct()
     return session.scalars(query.order_by(LabelRow.asset_id).limit(batch)).all()
-
-
-def _of(release_id: int) -> ColumnElement[bool]:
-    """That a label is of a release, in words that keep a planner on the primary key, which is in the order of assets.
-
-    By the index on (release, node, ...) every page would read all labels of the release.
-    """
-    return LabelRow.release_id + 0 == release_id
 
 
 def carried(session: Session, row: RelabellingRow, assets: Sequence[int], carrying: Carrying) -> Carried:
     """The new rows of these assets; what a model has labelled on the new release itself is left as it is."""
     here = LabelRow.asset_id.between(assets[0], assets[-1])
     native = select(LabelRow.asset_id, LabelRow.bundle_id).where(
-        _of(row.to_release_id), here, LabelRow.relabelling_id.is_(None), LabelRow.source == MODEL
+        of_release(row.to_release_id), here, LabelRow.relabelling_id.is_(None), LabelRow.source == MODEL
     )
     labelled_anew = {(asset_id, bundle_id) for asset_id, bundle_id in session.execute(native.distinct())}
     stored = session.execute(
-        select(*_COLUMNS).where(_of(row.from_release_id), here).order_by(LabelRow.asset_id, LabelRow.bundle_id)
+        select(*_COLUMNS).where(of_release(row.from_release_id), here).order_by(LabelRow.asset_id, LabelRow.bundle_id)
     )
     found = Carried([], [])
     for (asset_id, bundle_id, source), rows in groupby(stored, key=_giver):

@@ -1,0 +1,73 @@
+"""A worker under observation: the port, the pulse, and a look at the database now and then."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from celery import Celery
+
+from worker.database import Database
+from worker.errors import DatabaseError
+from worker.monitoring.celery_events import QUEUE_LENGTH, count_messages
+from worker.monitoring.health import Health, watch_consumer
+from worker.monitoring.metrics import JOBS, OLDEST_PENDING, OUTBOX_LAG, work_done
+from worker.monitoring.server import serve_monitors
+from worker.monitoring.tracing import start_tracing
+from worker.monitoring.vitals import read_vitals
+from worker.settings import Settings
+
+log = logging.getLogger("cladist.monitoring")
+
+_SAMPLE_S = 5.0
+_SAMPLES_PER_STALL = 4
+
+
+@contextmanager
+def monitored(settings: Settings, database: Database, app: Celery) -> Iterator[None]:
+    """Show this worker to monitors while the block runs; nothing is opened unless the settings ask for it."""
+    if settings.traces:
+        start_tracing()
+    if not settings.monitor_port:
+        yield
+        return
+    health = Health(settings.stall_s)
+    watch_consumer(app, health)
+    count_messages(settings.queue)
+    with serve_monitors(settings.monitor_host, settings.monitor_port, health), _sampling(database, health, settings):
+        yield
+
+
+def sample(database: Database, health: Health, queue: str) -> None:
+    """Look at the jobs once: set the gauges, and tell the worker's health of it. Raises DatabaseError."""
+    with database.read() as session:
+        vitals = read_vitals(database, session)
+    OLDEST_PENDING.set(vitals.oldest_pending_s)
+    OUTBOX_LAG.set(vitals.outbox_lag_s)
+    for status, count in vitals.counts.items():
+        JOBS.labels(status).set(count)
+    QUEUE_LENGTH.labels(queue).set(vitals.counts["queued"])
+    health.sampled(is_pending=vitals.is_published_pending, work=work_done())
+
+
+@contextmanager
+def _sampling(database: Database, health: Health, settings: Settings) -> Iterator[None]:
+    stop = threading.Event()
+    pause_s = min(_SAMPLE_S, settings.stall_s / _SAMPLES_PER_STALL)
+
+    def loop() -> None:
+        while True:
+            try:
+                sample(database, health, settings.queue)
+            except DatabaseError as error:
+                log.warning("monitoring: %s", error)
+            if stop.wait(pause_s):
+                return
+
+    thread = threading.Thread(target=loop, name="cladist-sampling", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
