@@ -27,6 +27,7 @@ def consume(app: Celery, on_stop: Callable[[], None]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SecurityWarning)  # of root and pickle: our messages are JSON only
             worker = app.Worker(
+                use_eventloop=None if _is_amqp(app) else False,
                 pool="solo",
                 concurrency=1,
                 consumer_cls=_PromptConsumer,
@@ -45,8 +46,14 @@ def stop_consuming() -> None:
     cast("Any", celery.worker.state).should_stop = 0
 
 
+def _is_amqp(app: Celery) -> bool:
+    """Whether the broker wants heartbeats, which Celery sends from its event loop alone."""
+    with app.connection_for_read() as connection:
+        return bool(connection.transport.driver_type == "amqp")
+
+
 class _PromptConsumer(Consumer):
-    """Celery's consumer; without an event loop, which the in-process broker has not, it looks up more often."""
+    """Celery's consumer; without an event loop it looks up more often, and never goes deaf."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,18 +62,26 @@ class _PromptConsumer(Consumer):
 
 
 def _prompt_loop(consumer: Any, connection: Any, *args: Any, **kwargs: Any) -> None:
-    synloop(consumer, _PromptConnection(connection), *args, **kwargs)
+    synloop(consumer, _PromptConnection(connection, consumer), *args, **kwargs)
 
 
 class _PromptConnection:
-    """A connection that waits for events for no longer than `_LOOK_S`."""
+    """A connection that waits for events for no longer than `_LOOK_S`, and not in vain.
 
-    def __init__(self, connection: Any) -> None:
+    Where the broker goes away while a message is acknowledged, Celery logs that and goes on with the channel; this one
+    counts the message as taken and asks for no other one ever again. Between two messages none is taken: such a channel
+    is given up, as if its connection had been lost just then.
+    """
+
+    def __init__(self, connection: Any, consumer: Any) -> None:
         self._connection = connection
+        self._consumer = consumer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
     def drain_events(self, timeout: float) -> Any:
-        """Wait for an event; raises TimeoutError where none comes."""
+        """Wait for an event; raises TimeoutError where none comes, ConnectionResetError on a channel that is deaf."""
+        if not self._consumer.task_consumer.channel.qos.can_consume():
+            raise ConnectionResetError("a message could not be acknowledged")
         return self._connection.drain_events(timeout=min(timeout, _LOOK_S))
