@@ -1,6 +1,10 @@
 """Accuracy on photographs: the path softmax beside a flat leaf softmax and independent level heads, trained alike.
 
 usage: python benchmarks/accuracy.py --labels LABELS.CSV [--method M] [--seeds N] [--option NAME=VALUE ...] [--out FILE]
+                                     [--keep DIR]
+
+Minutes are of the clock; those of the processor are in the file. --keep writes the path softmax as bundles, for
+benchmarks/decisions.py.
 """
 
 import argparse
@@ -12,12 +16,13 @@ from tempfile import TemporaryDirectory
 import torch
 from baselines import FLAT, INDEPENDENT, IndependentLevels
 
+from classifier.bundle import write_bundle
 from classifier.config import TrainingConfig
 from classifier.evaluation import evaluate
-from classifier.learning import calibrate, train_model
+from classifier.learning import bundle_info, calibrate, train_model
 from classifier.manifest import Manifest, read_manifest
 from classifier.method import PATH_SOFTMAX
-from taxonomy import Hierarchy, read_taxonomy
+from taxonomy import Hierarchy, Taxonomy, read_taxonomy
 from worker.terminal import print_table, progress_bars
 
 METHODS = {"path": PATH_SOFTMAX, "flat": FLAT, "independent": INDEPENDENT}
@@ -25,17 +30,23 @@ COLUMNS = ("method", "seed", "minutes", "full path", "level 1", "level 2", "leve
            "distance", "contradictory")  # fmt: skip
 
 
-def measure(name: str, manifest: Manifest, hierarchy: Hierarchy, config: TrainingConfig) -> dict[str, object]:
+def measure(
+    name: str, manifest: Manifest, taxonomy: Taxonomy, config: TrainingConfig, keep: Path | None
+) -> dict[str, object]:
     """Train one method from scratch and evaluate it on the test split."""
+    hierarchy = Hierarchy.compile(taxonomy)
     train, val, test = (manifest.split(split) for split in ("train", "val", "test"))
     with TemporaryDirectory() as work, progress_bars() as progress:
         started, cpu_started = time.monotonic(), time.process_time()
-        model, _ = train_model(train, hierarchy, config, Path(work), method=METHODS[name], progress=progress)
+        model, backbone = train_model(train, hierarchy, config, Path(work), method=METHODS[name], progress=progress)
         minutes, cpu_minutes = (time.monotonic() - started) / 60, (time.process_time() - cpu_started) / 60
         calibration = calibrate(model, val, "val", config.target_accuracy, progress, need_threshold=False)
         if isinstance(model.output, IndependentLevels):
             model.output.contradictions = 0
         metrics = evaluate(model.climbs(test, calibration, progress), calibration)
+    if keep and name == "path":
+        info = bundle_info(config, backbone, hierarchy)
+        write_bundle(keep / f"{name}-{config.seed}", model.net, info, taxonomy, calibration)
     contradictory = metrics["incoherent_fraction"]
     if isinstance(model.output, IndependentLevels):
         contradictory = model.output.contradictions / len(test)
@@ -63,16 +74,17 @@ def main() -> None:
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of the training recipe")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     taxonomy = read_taxonomy(options.labels)
-    manifest, hierarchy = read_manifest(options.labels, taxonomy), Hierarchy.compile(taxonomy)
+    manifest = read_manifest(options.labels, taxonomy)
     results = []
     recipe = dict(option.split("=", 1) for option in options.option)
     for seed in range(options.first_seed, options.first_seed + options.seeds):
         for name in METHODS if options.method == "all" else [options.method]:
             config = TrainingConfig().changed({**recipe, "seed": seed})
-            results.append(measure(name, manifest, hierarchy, config))
+            results.append(measure(name, manifest, taxonomy, config, options.keep))
             if options.out:
                 options.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
     print_table(f"{options.labels}, {options.threads} threads", COLUMNS, [row(result) for result in results])

@@ -78,7 +78,17 @@ def train_bundle(
         if isinstance(error, OSError):  # a full disk, say
             raise TrainingError(f"{work}: cannot be written: {error.strerror or error}") from None
         raise
-    info = BundleInfo(
+    calibration = calibrate(model, val, val_name, config.target_accuracy, progress, need_threshold=False)
+    metrics = measure(model, val, calibration, progress)
+    bundle = write_bundle(out, model.net, bundle_info(config, backbone, hierarchy), taxonomy, calibration)
+    write_metrics(bundle, val_name, metrics)
+    shutil.rmtree(work)
+    return bundle
+
+
+def bundle_info(config: TrainingConfig, backbone: Backbone, hierarchy: Hierarchy) -> BundleInfo:
+    """What the bundle of a training says of itself."""
+    return BundleInfo(
         backbone=config.backbone,
         mode=config.mode,
         image_size_px=config.test_size_px,
@@ -88,12 +98,6 @@ def train_bundle(
         training=config,
         libraries=library_versions(),
     )
-    calibration = calibrate(model, val, val_name, config.target_accuracy, progress, need_threshold=False)
-    metrics = measure(model, val, calibration, progress)
-    bundle = write_bundle(out, model.net, info, taxonomy, calibration)
-    write_metrics(bundle, val_name, metrics)
-    shutil.rmtree(work)
-    return bundle
 
 
 def train_model(

@@ -5,13 +5,15 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
+from worker.backoff import LONGEST_S
 from worker.claims import as_claims, select_claims, try_again
 from worker.database import Database
 from worker.jobs import SUSPECT, Code
-from worker.orm import IS_QUEUED, IS_RUNNING, JobRow
+from worker.orm import IS_QUEUED, IS_RUNNING, JobRow, OutboxRow
 from worker.outbox import Notice, enqueue
 
 _BATCH = 1000
+_FAR = 10  # times as long as a lease: other workers may have longer ones, but not so long
 _IDLE_REPUBLISH_S = 5.0  # while no job runs at all, what was published so long ago must be lost
 
 
@@ -23,12 +25,30 @@ class Reaped:
     republished: int
 
 
-def reap_once(database: Database, *, max_attempts: int, republish_s: float) -> Reaped:
+def reap_once(database: Database, *, max_attempts: int, republish_s: float, lease_s: float) -> Reaped:
     """One bounded round: jobs with an expired lease are queued again, alone, or die after their last attempt.
 
     Queued jobs that were published more than `republish_s` ago get an outbox row again.
     """
+    _mend_clock(database, lease_s)
     return Reaped(_reap_expired(database, max_attempts), _republish(database, republish_s))
+
+
+def _mend_clock(database: Database, lease_s: float) -> None:
+    """Bring near what lies far in the future, as a clock that was set back leaves it: leases, waits, publications.
+
+    A worker that lives extends its shortened leases before they end.
+    """
+    with database.write() as session:
+        now = database.now(session)
+        lease, wait = timedelta(seconds=lease_s), timedelta(seconds=LONGEST_S)
+        session.execute(
+            update(JobRow).where(IS_RUNNING, JobRow.lease_until > now + _FAR * lease).values(lease_until=now + lease)
+        )
+        session.execute(
+            update(JobRow).where(IS_QUEUED, JobRow.published_at > now + _FAR * lease).values(published_at=now)
+        )
+        session.execute(update(OutboxRow).where(OutboxRow.due_at > now + 2 * wait).values(due_at=now))
 
 
 def _reap_expired(database: Database, max_attempts: int) -> int:

@@ -59,7 +59,12 @@ def _relay(services: Services, publish: Publish) -> None:
 
 
 def _reap(services: Services, republish_s: float) -> None:
-    found = reap_once(services.database, max_attempts=services.settings.max_attempts, republish_s=republish_s)
+    found = reap_once(
+        services.database,
+        max_attempts=services.settings.max_attempts,
+        republish_s=republish_s,
+        lease_s=services.settings.lease_s,
+    )
     REAPED.inc(found.expired)
     REPUBLISHED.inc(found.republished)
     if found.expired or found.republished:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from worker.claims import claim_jobs, held_claims, release
 from worker.database import Database
 from worker.orm import JobRow
-from worker.outbox import relay_once
+from worker.relay import relay_once
 
 Submitted = Callable[[list[str]], list[int]]
 
@@ -31,7 +31,7 @@ def test_a_message_may_come_before_its_relay_has_committed(database: Database, s
         worker.start()
         time.sleep(0.3)
 
-    relay_once(database, publish, batch_size=8, window=100)
+    relay_once(database, publish, message_size=8, ahead=2, window=100)
     worker.join()
     assert claimed == ids
 

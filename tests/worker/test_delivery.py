@@ -30,7 +30,7 @@ def broker() -> Broker:
 
 
 def reap(database: Database, republish_s: float = 60.0, max_attempts: int = 3) -> Reaped:
-    return reap_once(database, max_attempts=max_attempts, republish_s=republish_s)
+    return reap_once(database, max_attempts=max_attempts, republish_s=republish_s, lease_s=60.0)
 
 
 def expire(database: Database) -> None:
@@ -244,3 +244,24 @@ def test_a_running_job_can_be_cancelled(database: Database, submitted: Submitted
         assert held_claims(session, claims) == []
     assert reap(database, republish_s=0.0) == Reaped(0, 0)
     assert (job(database, job_id).status, outbox(database)) == (Status.CANCELLED, [])
+
+
+def test_a_clock_set_back_holds_nothing_up(database: Database, submitted: Submitted) -> None:
+    """Leases, publications and waits an hour ahead, as such a clock leaves them, come near; sound ones stay."""
+    ids = submitted(uris(4))
+    claim(database, ids[:2])
+    with database.write() as session:
+        now = database.now(session)
+        ahead = now + timedelta(hours=1)
+        session.execute(update(JobRow).where(JobRow.id == ids[0]).values(lease_until=ahead))
+        session.execute(update(JobRow).where(JobRow.id == ids[2]).values(published_at=ahead))
+        session.execute(update(OutboxRow).where(OutboxRow.job_id == ids[3]).values(due_at=ahead))
+    sound = job(database, ids[1]).lease_until
+    assert reap(database) == Reaped(0, 0)
+    with database.write() as session:
+        soon = database.now(session) + timedelta(seconds=60)
+        due = session.scalar(select(OutboxRow.due_at).where(OutboxRow.job_id == ids[3]))
+    assert job(database, ids[0]).lease_until <= soon
+    assert job(database, ids[1]).lease_until == sound
+    assert job(database, ids[2]).published_at <= soon
+    assert due <= soon

@@ -265,10 +265,10 @@ def test_a_batch_outlives_its_lease_by_heartbeat(services: Services, submitted: 
     keeper = Keeper(services.database, flight, services.settings.model_copy(update={"lease_s": 0.3}))
     keeper.start()
     time.sleep(0.9)
-    assert reap_once(services.database, max_attempts=3, republish_s=60).expired == 0
+    assert reap_once(services.database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 0
     keeper.stop()
     time.sleep(0.5)
-    assert reap_once(services.database, max_attempts=3, republish_s=60).expired == 1
+    assert reap_once(services.database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 1
 
 
 def test_pages_of_labels_neither_skip_nor_repeat(

@@ -88,7 +88,7 @@ def test_death_in_company_proves_nothing(services: Services, submitted: Submitte
         assert [job.status for job in jobs(services.database)] == ["queued", "queued"]
         claims = claim_jobs(services.database, ids, "w", -1.0)
         assert [claim.is_suspect for claim in claims] == [is_alone, is_alone]
-        reap_once(services.database, max_attempts=1, republish_s=60.0)
+        reap_once(services.database, max_attempts=1, republish_s=60.0, lease_s=60.0)
     assert [(job.status, job.attempt) for job in jobs(services.database)] == [("dead", 2), ("dead", 2)]
 
 
@@ -96,9 +96,9 @@ def test_suspects_are_not_claimed_in_company(services: Services, submitted: Subm
     """A message with a suspect among others: the others run together, and the suspect runs too, by itself."""
     first, second, third = submitted([f"file:///{number}.png" for number in range(3)])
     claim_jobs(services.database, [second], "w", -1.0)
-    reap_once(services.database, max_attempts=3, republish_s=60.0)
+    reap_once(services.database, max_attempts=3, republish_s=60.0, lease_s=60.0)
     together = claim_jobs(services.database, [first, second, third], "w", -1.0, suspects=False)
     assert [claim.job_id for claim in together] == [first, third]
-    reap_once(services.database, max_attempts=3, republish_s=60.0)
+    reap_once(services.database, max_attempts=3, republish_s=60.0, lease_s=60.0)
     assert services.pipeline.run([first, second, third]) == 3
     assert {job.code for job in jobs(services.database)} == {"asset_not_found"}

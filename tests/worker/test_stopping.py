@@ -21,10 +21,10 @@ from worker.bootstrap import Services
 from worker.database import Database
 from worker.errors import StoppingError
 from worker.orm import JobRow, LabelRow, OutboxRow
-from worker.outbox import relay_once
 from worker.pipeline import Pipeline
 from worker.pipeline.keeper import EXIT_STUCK
 from worker.registry import Predictors, add_bundle
+from worker.relay import relay_once
 from worker.releases import add_release, find_release
 from worker.service import run_worker
 from worker.settings import Settings
@@ -87,7 +87,7 @@ def test_what_was_not_begun_is_given_back_untried(
     """The asset at hand is finished; the others are queued as if they had never been claimed, and published again."""
     pipeline, predictors = gated
     ids = submitted(make_images(6))
-    relay_once(services.database, lambda _: None, batch_size=8, window=100)
+    relay_once(services.database, lambda _: None, message_size=8, ahead=2, window=100)
     assert pipeline.accept(ids) == 6
     predictors.begun.acquire()
     closer = threading.Thread(target=pipeline.close)

@@ -11,7 +11,7 @@ from worker.claims import claim_jobs, held_claims, mark_succeeded
 from worker.database import Database
 from worker.monitoring.vitals import read_rates, read_vitals, read_workers
 from worker.orm import JobRow, OutboxRow
-from worker.outbox import relay_once
+from worker.relay import relay_once
 
 Submitted = Callable[[list[str]], list[int]]
 
@@ -47,7 +47,7 @@ def test_jobs_on_their_way(database: Database, submitted: Submitted) -> None:
     assert 500 <= vitals.oldest_pending_s < 600
     assert 500 <= vitals.outbox_lag_s < 600
     assert not vitals.is_published_pending
-    relay_once(database, lambda _ids: None, batch_size=8, window=100)
+    relay_once(database, lambda _ids: None, message_size=8, ahead=2, window=100)
     with database.read() as session:
         vitals = read_vitals(database, session)
     assert (vitals.counts["queued"], vitals.outbox_lag_s, vitals.is_published_pending) == (10, 0.0, True)
