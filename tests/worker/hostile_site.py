@@ -84,7 +84,8 @@ def answer(body: bytes, status: int = 200, **headers: str) -> Page:
         for name, value in {"Content_Length": str(len(body)), **headers}.items():
             visit.send_header(name.replace("_", "-"), value)
         visit.end_headers()
-        visit.wfile.write(body)
+        if visit.command != "HEAD":
+            visit.wfile.write(body)
 
     return page
 

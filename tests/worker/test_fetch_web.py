@@ -7,12 +7,14 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from hostile_site import CERTIFICATE, Page, answer, fetcher, redirect, refusal, serving
 
+from classifier.errors import AssetError, AssetNotFoundError
 from worker.errors import RetryableError
+from worker.fetch import connections
 
 IMAGE = bytes(range(256)) * 300
 
@@ -117,6 +119,35 @@ def test_a_name_server_that_is_silent() -> None:
     error = refusal(fetcher(resolve, fetch_total_s=0.1), "http://slow.test/a")
     asked.wait()
     assert error.code == "fetch_timeout"
+
+
+def test_silent_name_servers_fail_nobody_elses_asset() -> None:
+    """When all lookups are held up, an asset whose name could not even be asked for is tried again."""
+    answered = Event()
+
+    def resolve(host: str) -> list[str]:
+        answered.wait()
+        raise AssetNotFoundError(host)
+
+    one = fetcher(resolve, fetch_connect_s=0.2)
+
+    def ending(number: int) -> str:
+        try:
+            one.fetch(f"http://{number}.test/a")
+        except (AssetError, RetryableError) as error:
+            return type(error).__name__
+        return "fetched"
+
+    def hold_up(number: int) -> None:
+        while ending(number) != "FetchTimeoutError":
+            pass
+
+    try:
+        with ThreadPoolExecutor(connections._LOOKUPS) as threads:
+            list(threads.map(hold_up, range(connections._LOOKUPS)))
+        assert ending(99) == "RetryableError"
+    finally:
+        answered.set()
 
 
 def test_a_tls_server_that_never_shakes_hands() -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import httpcore2
 
 from classifier.errors import FetchTimeoutError
+from worker.errors import RetryableError
 from worker.fetch.addresses import Gate
 from worker.fetch.source import Allowance
 
-_LOOKUPS = 16  # names asked for at once; a name server that is silent holds up no other fetch for longer than its time
+_LOOKUPS = 32  # names asked for at once, those that nobody waits for any more included
 
 # The fetch that this thread is at: connections outlive fetches, their time is that of the one that uses them.
 _current: ContextVar[Allowance] = ContextVar("fetch")
@@ -60,7 +61,8 @@ class CheckedBackend(httpcore2.NetworkBackend):
         try:
             return lookup.result(_bounded(timeout))
         except TimeoutError:
-            lookup.cancel()
+            if lookup.cancel():  # never begun, for the names of others
+                raise RetryableError("too many names are being resolved") from None
             raise FetchTimeoutError("the host's name was not resolved in time") from None
 
 

@@ -39,13 +39,11 @@ class FileSource:
         if not self._roots:
             return os.open(path, _READ)
         try:
-            resolved = path.resolve()
-        except RuntimeError:
-            raise AccessDeniedError("links in a circle") from None
-        root = next((root for root in self._roots if resolved.is_relative_to(root)), None)
-        if root is None:
-            raise AccessDeniedError("lies outside the asset roots")
-        return _open_beneath(root, resolved)
+            return _open_beneath(self._roots, path)
+        except OSError:
+            if not _is_beneath(self._roots, Path(os.path.realpath(path))):
+                raise _outside() from None  # whether or not there is such a file
+            raise
 
 
 def _path(uri: str) -> Path:
@@ -57,25 +55,39 @@ def _path(uri: str) -> Path:
 
 def _contents(descriptor: int, allowance: Allowance) -> Iterator[bytes]:
     status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise AccessDeniedError("not a regular file")
+    _require_regular(status)
     allowance.refuse_larger(status.st_size)
     while chunk := os.read(descriptor, min(_CHUNK_BYTES, status.st_size + 1)):
         yield chunk
 
 
-def _open_beneath(root: Path, resolved: Path) -> int:
-    """Open folder by folder without following links: one that was put there since the path was resolved is refused."""
-    parts = resolved.relative_to(root).parts or (".",)
-    folder = os.open(root, _READ | os.O_DIRECTORY)
+def _open_beneath(roots: Sequence[Path], path: Path) -> int:
+    """Open a file by its handle, whose place the kernel tells: no link can be swapped between check and opening."""
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        for part in parts[:-1]:
-            deeper = os.open(part, _READ | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = deeper
-        return os.open(parts[-1], _READ | os.O_NOFOLLOW, dir_fd=folder)
+        if not _is_beneath(roots, _place(handle)):
+            raise _outside()
+        _require_regular(os.fstat(handle))
+        return os.open(f"/proc/self/fd/{handle}", _READ)
     finally:
-        os.close(folder)
+        os.close(handle)
+
+
+def _place(handle: int) -> Path:
+    return Path(f"/proc/self/fd/{handle}").readlink()
+
+
+def _is_beneath(roots: Sequence[Path], path: Path) -> bool:
+    return any(path.is_relative_to(root) for root in roots)
+
+
+def _outside() -> AccessDeniedError:
+    return AccessDeniedError("lies outside the asset roots")
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise AccessDeniedError("not a regular file")
 
 
 def _meaning(error: OSError) -> AssetError | RetryableError:
