@@ -12,6 +12,8 @@ depends_on = None
 
 WAITING = sa.text("due_at IS NULL")
 DELAYED = sa.text("due_at IS NOT NULL")
+PUBLISHED = sa.text("status = 'queued' AND published_at IS NOT NULL")
+QUEUED = sa.text("status = 'queued'")
 
 
 def upgrade() -> None:
@@ -19,6 +21,10 @@ def upgrade() -> None:
     _create_tenants()
     for column in ("queue_id", "tenant_id"):
         op.add_column("jobs", sa.Column(column, sa.Integer(), nullable=False, server_default=sa.text("1")))
+    op.drop_index("ix_jobs_waiting", "jobs")
+    op.create_index(
+        "ix_jobs_published", "jobs", ["status", "published_at"], sqlite_where=PUBLISHED, postgresql_where=PUBLISHED
+    )
     with op.batch_alter_table("outbox") as outbox:
         for column in ("queue_id", "tenant_id"):
             outbox.add_column(sa.Column(column, sa.Integer(), nullable=False, server_default=sa.text("1")))
@@ -43,6 +49,8 @@ def downgrade() -> None:
         outbox.alter_column("due_at", existing_type=UtcDateTime(), nullable=False)
         for column in ("queue_id", "tenant_id"):
             outbox.drop_column(column)
+    op.drop_index("ix_jobs_published", "jobs")
+    op.create_index("ix_jobs_waiting", "jobs", ["published_at"], sqlite_where=QUEUED, postgresql_where=QUEUED)
     for column in ("queue_id", "tenant_id"):
         op.drop_column("jobs", column)
     op.drop_table("tenants")
