@@ -30,6 +30,7 @@ from taxonomy import Hierarchy, Taxonomy, read_taxonomy
 from worker.board import open_jobs
 from worker.bootstrap import bootstrap
 from worker.database import Database
+from worker.machine import set_up_process
 from worker.orm import JobRow
 from worker.registry import add_bundle
 from worker.service import run_worker
@@ -81,7 +82,7 @@ def measure(backbone: str, images: list[Path], taxonomy: Taxonomy, options: argp
         bundle = untrained_bundle(Path(work) / "bundle", backbone, taxonomy, options.image_size)
         url = options.database_url or f"sqlite:///{work}/cladist.db"
         settings = Settings(database_url=url, broker_url=options.broker_url, torch_threads=options.threads,
-                            batch_size=options.batch_size, queue=f"throughput-{time.time_ns()}")  # fmt: skip
+                            batch_size=options.worker_batch_size, queue=f"throughput-{time.time_ns()}")  # fmt: skip
         database = Database(url)
         database.upgrade()
         add_bundle(database, bundle.folder)
@@ -112,14 +113,15 @@ def main() -> None:
     parser.add_argument("--backbones", nargs="+", default=["mobilenetv3_small_100", "efficientnet_b0"])
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=32, help="of the bare loop")
+    parser.add_argument("--worker-batch-size", type=int, default=0, help="of the pipeline; 0: as it measures")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--database-url")
     parser.add_argument("--broker-url", default=EMBEDDED_BROKER)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    set_up_process(Settings(torch_threads=options.threads))  # malloc too: both sides of the ratio have the same machine
     taxonomy = read_taxonomy(options.labels, "labels-csv")
     images = [sample.image for sample in read_manifest(options.labels, taxonomy).samples[: options.images]]
     results = [measure(backbone, images, taxonomy, options) for backbone in options.backbones]

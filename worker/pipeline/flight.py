@@ -75,7 +75,8 @@ class Flight:
         with self._changed:
             for item in items:
                 item.stage, item.since = stage, time.monotonic()
-            self._changed.notify_all()
+            if stage not in _BEFORE_THE_MODEL:
+                self._changed.notify_all()
 
     def items(self) -> list[Item]:
         """All that is in flight."""
