@@ -102,10 +102,10 @@ def test_the_batch_size_is_the_fastest(predictors: list[Predictor], seconds: Cal
 
 
 def test_it_is_measured_once_for_each_bundle_unless_given(predictors: list[Predictor]) -> None:
-    """The second question is answered from memory; a size that is given is never measured."""
+    """Once measured it is known, for this bundle alone; a size that is given is never measured."""
     machine = Machine(predictors[0].bundle, lambda _: 0.001)
     sizes = BatchSizes(clock=machine.clock)
-    assert sizes.of(machine) == sizes.of(machine) == LARGEST
-    passes = len(machine.passes)
-    assert BatchSizes(7, machine.clock).of(machine) == 7
-    assert len(machine.passes) == passes
+    assert sizes.known(machine) is None
+    assert sizes.measure(machine) == sizes.known(machine) == LARGEST
+    assert sizes.known(predictors[1]) is None
+    assert BatchSizes(7).known(machine) == 7

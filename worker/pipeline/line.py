@@ -113,8 +113,11 @@ class Line:
                 self._fetchers.submit(self._prepare, item)
 
     def _batch_size(self, predictor: Predictor) -> int:
+        known = self._sizes.known(predictor)
+        if known is not None:
+            return known
         with self._inference:
-            return self._sizes.of(predictor)
+            return self._sizes.measure(predictor)
 
     def _fail_all(self, items: Sequence[Item], error: Exception, code: Code | None = None) -> None:
         self._ready.expect(None, len(items), len(items))

@@ -26,14 +26,15 @@ class BatchSizes:
         self._clock = clock
         self._measured: dict[str, int] = {}
 
-    def of(self, predictor: Predictor) -> int:
-        """The batch size of a loaded bundle; no other forward pass should run meanwhile."""
-        if self._given:
-            return self._given
+    def known(self, predictor: Predictor) -> int | None:
+        """The batch size of a loaded bundle; None where it is not given and was not measured yet."""
+        return self._given or self._measured.get(predictor.bundle.model)
+
+    def measure(self, predictor: Predictor) -> int:
+        """Measure the batch size of a loaded bundle; no other forward pass should run meanwhile."""
         model = predictor.bundle.model
-        if model not in self._measured:
-            self._measured[model] = measure_batch_size(predictor, self._clock)
-            log.info("%s: batches of %d", model, self._measured[model])
+        self._measured[model] = measure_batch_size(predictor, self._clock)
+        log.info("%s: batches of %d", model, self._measured[model])
         return self._measured[model]
 
 
