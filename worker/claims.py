@@ -37,10 +37,14 @@ class Failure:
 
 
 def claim_jobs(database: Database, job_ids: Sequence[int], worker: str, lease_s: float) -> list[Claim]:
-    """Claim those of the jobs that are queued, in the order of their ids; what others hold is passed over."""
+    """Claim those of the jobs that are queued, in the order of their ids; what others hold is passed over.
+
+    Rows that are locked are waited for: the relay publishes before it commits, and a message passed over then would be
+    lost.
+    """
     with database.write() as session:
         free = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.status.in_(sources(Status.RUNNING)))
-        locked = session.scalars(free.order_by(JobRow.id).with_for_update(skip_locked=True)).all()
+        locked = session.scalars(free.order_by(JobRow.id).with_for_update()).all()
         if not locked:
             return []
         lease_until = database.now(session) + timedelta(seconds=lease_s)
