@@ -30,6 +30,7 @@ from worker.jobs import Code
 from worker.labels import store_predictions
 from worker.monitoring.logs import about, claim_fields
 from worker.monitoring.metrics import stage
+from worker.monitoring.tracing import span
 from worker.orm import BundleRow
 from worker.registry import Predictors
 from worker.settings import Settings
@@ -54,7 +55,7 @@ class Pipeline:
         """
         settings = self._settings
         claims = claim_jobs(self._database, job_ids, settings.worker_name, settings.lease_s)
-        with about(claims), self._heartbeat(claims):
+        with about(claims), span("batch", {"cladist.jobs": len(claims)}), self._heartbeat(claims):
             for bundle_id, group in groupby(sorted(claims, key=lambda c: c.bundle_id), key=lambda c: c.bundle_id):
                 batch = list(group)
                 try:
