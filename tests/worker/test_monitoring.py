@@ -165,17 +165,21 @@ def test_a_transaction_that_fails_counts_no_job(services: Services, submitted: S
     assert ended() == before + 1
 
 
-def test_stages_are_spans_when_traces_are_wanted() -> None:
-    """A span for each stage, the batch size on the forward pass; none after tracing has stopped."""
+def test_a_batch_and_its_stages_are_spans(services: Services, submitted: Submitted, make_images: MakeImages) -> None:
+    """A span for each stage inside that of its batch, with their sizes; none after tracing has stopped."""
     exporter = InMemorySpanExporter()
     tracing.start_tracing(exporter, at_once=True)
-    with stage("predict", 12):
-        pass
+    services.pipeline.run(submitted(make_images(3)))
     tracing.stop_tracing()
     with stage("predict", 13):
         pass
-    (span,) = exporter.get_finished_spans()
-    assert (span.name, dict(span.attributes or {})) == ("cladist.predict", {"cladist.batch_size": 12})
+    spans = exporter.get_finished_spans()
+    (batch,) = [span for span in spans if span.name == "cladist.batch"]
+    (predict,) = [span for span in spans if span.name == "cladist.predict"]
+    assert dict(batch.attributes or {}) == {"cladist.jobs": 3}
+    assert dict(predict.attributes or {}) == {"cladist.batch_size": 3}
+    assert {span.name for span in spans} == {f"cladist.{n}" for n in ("batch", "fetch", "decode", "predict", "store")}
+    assert {span.context.trace_id for span in spans} == {batch.context.trace_id}
 
 
 def test_a_worker_without_the_extra_imports_no_opentelemetry() -> None:
