@@ -52,15 +52,15 @@ def test_the_highest_priority_goes_first_in_messages_of_its_own(database: Databa
 
 
 def test_an_urgent_job_waits_for_two_batches_at_most(database: Database, broker: Broker) -> None:
-    """One worker under a bulk of 600: from its submission to its end an urgent job sees no more than two batches end,
+    """One worker under a bulk of 300: from its submission to its end an urgent job sees no more than two batches end,
     its own not counted."""
     set_queue(database, "urgent", Terms(priority=10))
-    put(database, 600)
+    put(database, 300)
     random, waits = Random(0), []
     while relay(database, broker, ahead=2, window=4096) or broker.messages:
         if not broker.messages:
             continue
-        urgent = put(database, 1, "urgent") if random.random() < 0.3 else []
+        urgent = put(database, 1, "urgent") if random.random() < 0.5 else []
         waited = 0
         while urgent:
             message = broker.messages.popleft()
@@ -211,7 +211,7 @@ def test_only_one_relay_publishes_at_a_time(database: Database, broker: Broker) 
 
 def test_no_round_reads_a_whole_line(database: Database, broker: Broker) -> None:
     """No statement of a round must scan a table: an index leads to what is next, however long the lines are."""
-    for number in range(300):
+    for number in range(30):
         put(database, 10, tenant=f"t{number}")
     plans = explained(database, lambda: relay(database, broker, ahead=2, window=64))
     for statement, plan in plans:
