@@ -1,6 +1,5 @@
 """Queues and tenants: who is published when."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -9,11 +8,9 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from command_line import Cladist
 from fake_broker import Broker, relay, run
 from sqlalchemy import event, select, text, update
 
-from classifier.bundle import Bundle
 from worker.database import Database
 from worker.errors import LookupFailedError, SubmissionError
 from worker.orm import QueueRow, TenantRow
@@ -271,22 +268,3 @@ def test_queues_are_listed_as_they_are_published(database: Database) -> None:
     assert [queue["queue"] for queue in found] == ["z", "default", "a"]
     assert found[0] == {"queue": "z", "priority": 5, "weight": 2.0, "rate_per_s": 7.5, "paused": False, "waiting": 3}
     assert all(before["priority"] >= after["priority"] for before, after in pairwise(found))
-
-
-def test_queues_by_the_command_line(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
-    """Made, filled, paused, resumed, shown; each speaks JSON; each mistake is one line."""
-    make_bundle(cladist.folder / "b")
-    cladist.ok("db", "upgrade")
-    cladist.ok("bundle", "add", "b")
-    (made,) = map(json.loads, cladist.ok("queues", "set", "urgent", "--priority", "9", "--json"))
-    assert made == {"queue": "urgent", "priority": 9, "weight": 1.0, "rate_per_s": None, "paused": False, "waiting": 0}
-    (job,) = cladist.ok("submit", "a.png", "--queue", "urgent", "--tenant", "shop")
-    (shown,) = map(json.loads, cladist.ok("jobs", "show", job, "--json"))
-    assert (shown["queue"], shown["tenant"]) == ("urgent", "shop")
-    assert json.loads(cladist.ok("queues", "pause", "urgent", "--json")[0])["paused"]
-    assert "yes" in "\n".join(cladist.ok("queues", "list"))
-    assert not json.loads(cladist.ok("queues", "resume", "urgent", "--json")[0])["paused"]
-    assert "no queue is named 'none'" in cladist.refused("queues", "pause", "none")
-    assert "no queue is named 'none'" in cladist.refused("submit", "a.png", "--queue", "none")
-    assert "is no name of a queue" in cladist.refused("queues", "set", "a b")
-    assert "--weight" in cladist.refused("queues", "set", "a", "--weight", "0")
