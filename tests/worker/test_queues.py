@@ -1,6 +1,5 @@
 """Queues and tenants: who is published when."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -9,11 +8,9 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from command_line import Cladist
 from fake_broker import Broker, relay, run
 from sqlalchemy import event, select, text, update
 
-from classifier.bundle import Bundle
 from worker.database import Database
 from worker.errors import LookupFailedError, SubmissionError
 from worker.orm import QueueRow, TenantRow
@@ -52,15 +49,15 @@ def test_the_highest_priority_goes_first_in_messages_of_its_own(database: Databa
 
 
 def test_an_urgent_job_waits_for_two_batches_at_most(database: Database, broker: Broker) -> None:
-    """One worker under a bulk of 600: from its submission to its end an urgent job sees no more than two batches end,
+    """One worker under a bulk of 300: from its submission to its end an urgent job sees no more than two batches end,
     its own not counted."""
     set_queue(database, "urgent", Terms(priority=10))
-    put(database, 600)
+    put(database, 300)
     random, waits = Random(0), []
     while relay(database, broker, ahead=2, window=4096) or broker.messages:
         if not broker.messages:
             continue
-        urgent = put(database, 1, "urgent") if random.random() < 0.3 else []
+        urgent = put(database, 1, "urgent") if random.random() < 0.5 else []
         waited = 0
         while urgent:
             message = broker.messages.popleft()
@@ -211,7 +208,7 @@ def test_only_one_relay_publishes_at_a_time(database: Database, broker: Broker) 
 
 def test_no_round_reads_a_whole_line(database: Database, broker: Broker) -> None:
     """No statement of a round must scan a table: an index leads to what is next, however long the lines are."""
-    for number in range(300):
+    for number in range(30):
         put(database, 10, tenant=f"t{number}")
     plans = explained(database, lambda: relay(database, broker, ahead=2, window=64))
     for statement, plan in plans:
@@ -271,22 +268,3 @@ def test_queues_are_listed_as_they_are_published(database: Database) -> None:
     assert [queue["queue"] for queue in found] == ["z", "default", "a"]
     assert found[0] == {"queue": "z", "priority": 5, "weight": 2.0, "rate_per_s": 7.5, "paused": False, "waiting": 3}
     assert all(before["priority"] >= after["priority"] for before, after in pairwise(found))
-
-
-def test_queues_by_the_command_line(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
-    """Made, filled, paused, resumed, shown; each speaks JSON; each mistake is one line."""
-    make_bundle(cladist.folder / "b")
-    cladist.ok("db", "upgrade")
-    cladist.ok("bundle", "add", "b")
-    (made,) = map(json.loads, cladist.ok("queues", "set", "urgent", "--priority", "9", "--json"))
-    assert made == {"queue": "urgent", "priority": 9, "weight": 1.0, "rate_per_s": None, "paused": False, "waiting": 0}
-    (job,) = cladist.ok("submit", "a.png", "--queue", "urgent", "--tenant", "shop")
-    (shown,) = map(json.loads, cladist.ok("jobs", "show", job, "--json"))
-    assert (shown["queue"], shown["tenant"]) == ("urgent", "shop")
-    assert json.loads(cladist.ok("queues", "pause", "urgent", "--json")[0])["paused"]
-    assert "yes" in "\n".join(cladist.ok("queues", "list"))
-    assert not json.loads(cladist.ok("queues", "resume", "urgent", "--json")[0])["paused"]
-    assert "no queue is named 'none'" in cladist.refused("queues", "pause", "none")
-    assert "no queue is named 'none'" in cladist.refused("submit", "a.png", "--queue", "none")
-    assert "is no name of a queue" in cladist.refused("queues", "set", "a b")
-    assert "--weight" in cladist.refused("queues", "set", "a", "--weight", "0")

@@ -1,15 +1,12 @@
 """What happens to jobs after their end: dead ones get another chance, old ones are forgotten."""
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from command_line import Cladist
 from fake_broker import Broker, relay
 from sqlalchemy import func, select, text, update
 
-from classifier.bundle import Bundle
 from worker.board import retry_job
 from worker.database import Database
 from worker.dead import retry_dead
@@ -106,26 +103,3 @@ def test_a_purge_goes_in_small_steps_and_stops_where_all_is_new(database: Databa
     end(database, ids[:1500], Status.SUCCEEDED, 40)
     assert list(purge_jobs(database, MONTH)) == [1000, 500]
     assert list(purge_jobs(database, MONTH)) == []
-
-
-def test_dead_and_purge_by_the_command_line(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
-    """Each speaks JSON; each mistake is one line."""
-    make_bundle(cladist.folder / "b")
-    cladist.ok("db", "upgrade")
-    cladist.ok("bundle", "add", "b")
-    (job,) = cladist.ok("submit", "a.png")
-    database = Database(f"sqlite:///{cladist.folder}/cladist.db")
-    end(database, [int(job)], Status.DEAD, 40)
-    assert json.loads(cladist.ok("jobs", "dead", "list", "--json")[0])["code"] == "out_of_attempts"
-    assert cladist.ok("jobs", "dead", "retry", job) == ["1 queued"]
-    assert f"job {job} is queued, not dead" in cladist.refused("jobs", "dead", "retry", job)
-    assert cladist.ok("jobs", "dead", "retry", "--all") == ["0 queued"]
-    end(database, [int(job)], Status.DEAD, 40)
-    database.close()
-    purge = ("jobs", "purge", "--older-than")
-    assert json.loads(cladist.ok(*purge, "30d", "--dry-run", "--json")[0]) == {"jobs": 1, "dry_run": True}
-    assert cladist.ok(*purge, "6w") == ["0 purged"]
-    assert cladist.ok(*purge, "999999d") == ["0 purged"]
-    assert cladist.ok(*purge, "36h") == ["1 purged"]
-    assert "give the IDS" in cladist.refused("jobs", "dead", "retry")
-    assert "'long' is no duration" in cladist.refused(*purge, "long")
