@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -165,8 +166,8 @@ def test_a_transaction_that_fails_counts_no_job(services: Services, submitted: S
     assert ended() == before + 1
 
 
-def test_a_batch_and_its_stages_are_spans(services: Services, submitted: Submitted, make_images: MakeImages) -> None:
-    """A span for each stage inside that of its batch, with their sizes; none after tracing has stopped."""
+def test_stages_are_spans(services: Services, submitted: Submitted, make_images: MakeImages) -> None:
+    """A span for each stage, the batch size on the forward pass; none after tracing has stopped."""
     exporter = InMemorySpanExporter()
     tracing.start_tracing(exporter, at_once=True)
     services.pipeline.run(submitted(make_images(3)))
@@ -174,12 +175,11 @@ def test_a_batch_and_its_stages_are_spans(services: Services, submitted: Submitt
     with stage("predict", 13):
         pass
     spans = exporter.get_finished_spans()
-    (batch,) = [span for span in spans if span.name == "cladist.batch"]
-    (predict,) = [span for span in spans if span.name == "cladist.predict"]
-    assert dict(batch.attributes or {}) == {"cladist.jobs": 3}
-    assert dict(predict.attributes or {}) == {"cladist.batch_size": 3}
-    assert {span.name for span in spans} == {f"cladist.{n}" for n in ("batch", "fetch", "decode", "predict", "store")}
-    assert {span.context.trace_id for span in spans} == {batch.context.trace_id}
+    counts = Counter(span.name for span in spans)
+    assert counts.keys() == {f"cladist.{name}" for name in ("fetch", "decode", "predict", "store")}
+    assert counts["cladist.fetch"] == counts["cladist.decode"] == 3
+    sizes = [dict(span.attributes or {})["cladist.batch_size"] for span in spans if span.name == "cladist.predict"]
+    assert sum(sizes) == 3
 
 
 def test_a_worker_without_the_extra_imports_no_opentelemetry() -> None:
