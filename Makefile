@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PHOTOGRAPHS ?= ../shared/data/grocery
 TABLES ?= ../shared/data/hmc
+JOBS ?= 2
 
 .PHONY: demo test lint bench chaos fuzz install clean
 
@@ -10,7 +11,7 @@ demo: .venv/.installed
 	$(BIN)/cladist demo
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

@@ -67,6 +67,7 @@ class World:
             poll_s=0.05,
             republish_s=LEASE_S,
             retry_base_s=0.1,
+            message_size=4,
             batch_size=4,
             max_attempts=1000,  # deaths are ours here, not the assets'
         )

@@ -5,6 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from worker.settings import Settings
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that give another process these settings; what is default stays unsaid."""
+    given = {f"CLADIST_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_unset=True).items()}
+    return {**os.environ, **given, "OMP_NUM_THREADS": "1"}
+
 
 class Cladist:
     """Run `cladist` in a folder of its own, on the embedded default."""

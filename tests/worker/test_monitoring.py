@@ -1,7 +1,6 @@
 """What a worker process tells of itself, asked as a monitor would ask it."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from command_line import environment
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
@@ -59,8 +59,7 @@ def monitored_worker(settings: Settings, **changes: object) -> Iterator[tuple[su
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    given = settings.model_copy(update={**changes, "monitor_port": port}).model_dump(exclude={"asset_roots"})
-    env = {**os.environ, **{f"CLADIST_{name.upper()}": str(value) for name, value in given.items()}}
+    env = environment(settings.model_copy(update={**changes, "monitor_port": port}))
     command = [sys.executable, "-c", "from worker.cli import main; main()", "worker"]
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
         try:

@@ -1,6 +1,5 @@
 """Assets that do harm: they are isolated, and end dead, while all others succeed."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import environment
 from poisoned_worker import poison
 from sqlalchemy import select
 
@@ -30,10 +30,9 @@ _LIMIT_BYTES = 12 * 2**30
 
 def run_to_the_end(settings: Settings, database: Database) -> list[int]:
     """Start workers, one after the other as a supervisor would, until no job is open; the exit code of each."""
-    given = {f"CLADIST_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value != ()}
     codes = []
     while open_jobs(database) and len(codes) < _MAX_STARTS:
-        done = subprocess.run([sys.executable, str(_ENTRY)], env={**os.environ, **given}, check=False)
+        done = subprocess.run([sys.executable, str(_ENTRY)], env=environment(settings), check=False)
         codes.append(done.returncode)
     return codes
 

@@ -1,6 +1,5 @@
 """A whole worker process: queue, broker, consumer, relay and reaper together."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 import redis
+from command_line import environment
 from sqlalchemy import func, select
 
 from worker.board import open_jobs, wait_for_jobs
@@ -30,11 +30,6 @@ _PATIENCE_S = 90.0
 def count(database: Database, status: Status) -> int:
     with database.read() as session:
         return session.scalar(select(func.count()).select_from(JobRow).where(JobRow.status == status)) or 0
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    given = {f"CLADIST_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_unset=True).items()}
-    return {**os.environ, **given, "OMP_NUM_THREADS": "1"}
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Stopping and changing under load: what was begun is finished, what was not is given back, nothing is done twice."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from command_line import environment
 from poisoned_worker import poison
 from sqlalchemy import select
 from torch import Tensor
@@ -186,8 +186,7 @@ def test_sigterm_does_not_wait_for_what_hangs(
     """It ends within its grace; all that was in flight is queued again, at no charge."""
     short = settings.model_copy(update={"stop_s": 1.0, "decode_threads": 1})
     ids = submitted([poison(uri, b"hang") for uri in make_images(3)])
-    given = {f"CLADIST_{name.upper()}": str(value) for name, value in short.model_dump().items() if value != ()}
-    with subprocess.Popen([sys.executable, str(_ENTRY)], env={**os.environ, **given}) as process:
+    with subprocess.Popen([sys.executable, str(_ENTRY)], env=environment(short)) as process:
         wait_for(lambda: {job.status for job in jobs(services.database)} == {"running"}, "the jobs to run")
         process.send_signal(signal.SIGTERM)
         assert process.wait(_PATIENCE_S) == EXIT_STUCK

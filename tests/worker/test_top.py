@@ -39,6 +39,7 @@ def test_a_program_gets_one_object(
     seen = json.loads(done.output)
     assert seen["counts"] == {"queued": 1, "running": 2, "failed": 1, "dead": 0}
     assert seen["rates_per_s"] == {"succeeded": 0.1, "failed": pytest.approx(1 / 60, abs=1e-3), "dead": 0.0}
+    assert [(queue["queue"], queue["paused"]) for queue in seen["queues"]] == [("default", False)]
     ((worker,),) = [seen["workers"]]
     assert (worker["worker"], worker["jobs"], worker["retries"]) == ("host:1", 2, 0)
     assert 0 < worker["lease_left_s"] <= 60
@@ -57,6 +58,7 @@ def test_a_person_sees_a_lost_worker(runner: CliRunner, services: Services, subm
     assert "[red]host:1" in done.output
     assert "ended" in done.output
     assert "oldest pending" in done.output
+    assert "default" in done.output
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from worker.commands.options import json_option
 from worker.database import Database, open_database
 from worker.errors import DatabaseError
 from worker.monitoring.vitals import COUNTED, read_rates, read_vitals, read_workers
+from worker.queues import list_queues
 from worker.settings import read_settings
 from worker.terminal import print_json
 
@@ -28,7 +29,7 @@ _STATUS_COLUMNS = ("queued", "running", "succeeded", "failed", "dead")
 @click.option("--every", "every_s", type=click.FloatRange(min=0.2), default=2.0, show_default=True, help="Seconds.")
 @json_option
 def top(*, once: bool, every_s: float, as_json: bool) -> None:
-    """Show jobs, rates and workers, again and again until Ctrl-C; with --json one object a line.
+    """Show jobs, rates, queues and workers, again and again until Ctrl-C; with --json one object a line.
 
     Counts stop at 10,000, and rates are those of the last minute: a look costs the same on any number of jobs.
     """
@@ -48,11 +49,13 @@ def look(database: Database) -> dict[str, Any]:
         vitals = read_vitals(database, session)
         rates = read_rates(database, session)
         workers = [asdict(worker) for worker in read_workers(database, session)]
+        queues = list_queues(session)
     return {
         "counts": vitals.counts,
         "rates_per_s": {status: round(rate, 3) for status, rate in rates.items()},
         "oldest_pending_s": round(vitals.oldest_pending_s, 3),
         "outbox_lag_s": round(vitals.outbox_lag_s, 3),
+        "queues": queues,
         "workers": [{**worker, "lease_left_s": round(worker["lease_left_s"], 3)} for worker in workers],
     }
 
@@ -77,6 +80,7 @@ def _show_live(database: Database, every_s: float) -> None:
 
 def _view(name: str, seen: dict[str, Any], trouble: str = "") -> Group:
     parts: list[Table | Text] = [Text(f"{time.strftime('%H:%M:%S')}  {name}", style="bold"), _jobs(seen), _waits(seen)]
+    parts.append(_queues(seen["queues"]))
     parts.append(_workers(seen["workers"]) if seen["workers"] else Text("no worker holds a job", style="dim"))
     if trouble:
         parts.append(Text(trouble, style="bold red"))
@@ -94,6 +98,17 @@ def _jobs(seen: dict[str, Any]) -> Table:
 
 def _waits(seen: dict[str, Any]) -> Text:
     return Text(f"oldest pending {_age(seen['oldest_pending_s'])}, outbox lag {_age(seen['outbox_lag_s'])}")
+
+
+def _queues(queues: list[dict[str, Any]]) -> Table:
+    table = Table(title="queues", title_justify="left", header_style="bold")
+    for column in ("queue", "priority", "weight", "jobs/s at most", "waiting"):
+        table.add_column(column, justify="left" if column == "queue" else "right", overflow="fold")
+    for queue in queues:
+        name = Text(f"{queue['queue']} (paused)", style="yellow") if queue["paused"] else Text(queue["queue"])
+        limit = "" if queue["rate_per_s"] is None else f"{queue['rate_per_s']:g}"
+        table.add_row(name, str(queue["priority"]), f"{queue['weight']:g}", limit, _count(queue["waiting"]))
+    return table
 
 
 def _workers(workers: list[dict[str, Any]]) -> Table:
