@@ -45,12 +45,12 @@ COLUMNS = (
 )
 
 POINTS: dict[str, Callable[[], mortal.Hook]] = {
-    "kill -9 at any moment": lambda: mortal.at_any_moment(LEASE_S),
+    "kill -9 at any moment": lambda: mortal.at_any_moment(1.0),
     "kill -9 before a commit": lambda: mortal.before_a_commit(8),
     "kill -9 after a commit": lambda: mortal.after_a_commit(8),
     "kill -9 before publishing": lambda: mortal.before_publish(2),
     "kill -9 after publishing": lambda: mortal.after_publish(2),
-    "kill -9 between commit and ack": lambda: mortal.before_the_ack(2),
+    "kill -9 between claim and ack": lambda: mortal.before_the_ack(2),
 }
 ON_SERVERS: dict[str, Scenario] = {
     "Redis restarted, persistent": scenarios.redis_restarted(persistent=True),

@@ -1,11 +1,13 @@
 """A worker process that dies where it is told to. Forked, so that the model's libraries are loaded once."""
 
+import contextlib
 import faulthandler
 import multiprocessing
 import os
 import random
 import resource
 import signal
+import stat
 import sys
 import threading
 import time
@@ -41,6 +43,7 @@ def start(settings: Settings, log: Path, hooks: Sequence[Hook] = (), *, drain: b
 
 
 def _work(settings: Settings, log: Path, hooks: Sequence[Hook], drain: bool) -> None:
+    _close_sockets()
     with log.open("ab", buffering=0) as stream:
         os.dup2(stream.fileno(), sys.stderr.fileno())
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -57,6 +60,14 @@ def _work(settings: Settings, log: Path, hooks: Sequence[Hook], drain: bool) -> 
             time.sleep(_RETRY_S)
     run_worker(services, drain=drain)
     os._exit(0)
+
+
+def _close_sockets() -> None:
+    """Let go of the sockets that a fork inherits: the proxy's connections are to end when the proxy ends them."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (numbers, not paths)
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                os.close(int(name))
 
 
 def tell_where_they_are() -> None:
@@ -152,18 +163,18 @@ def _around_publish(before: Hook, after: Hook) -> Hook:
 
 
 def before_the_ack(most: int) -> Hook:
-    """Dead when a batch is committed and its message not yet acknowledged."""
+    """Dead when the jobs of a message are claimed, and the message is not yet acknowledged."""
     fuse = Fuse(most)
 
     def hook() -> None:
-        run = Pipeline.run
+        accept = Pipeline.accept
 
         def wrapped(self: Pipeline, job_ids: Sequence[int]) -> int:
-            done = run(self, job_ids)
+            done = accept(self, job_ids)
             fuse.passed()
             return done
 
-        Pipeline.run = wrapped  # type: ignore[method-assign]
+        Pipeline.accept = wrapped  # type: ignore[method-assign]
 
     return hook
 

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, make_url, text
 from world import LEASE_S, Verdict, World
 
 Scenario = Callable[["Place", int], Verdict]
-_JOBS_PER_ROUND = 8
+_JOBS_PER_ROUND = 24
 _FAULT_S = 1.5
 
 
@@ -217,7 +217,7 @@ def clock_stepped(by_s: float) -> Scenario:
         recoveries = []
         for number in range(times):
             ids += world.submit(_JOBS_PER_ROUND)
-            with world.worker(mortal.stepped_clock(offset), mortal.at_any_moment(LEASE_S)) as process:
+            with world.worker(mortal.stepped_clock(offset), mortal.at_any_moment(1.0)) as process:
                 process.join(20 * LEASE_S)
             offset.value = by_s * (number % 2 == 0)
             ids += world.submit(_JOBS_PER_ROUND)

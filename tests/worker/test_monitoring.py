@@ -11,6 +11,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from command_line import environment
@@ -115,9 +116,10 @@ def test_a_worker_that_consumes_nothing_is_found_out(
     """Jobs are published and the broker has lost them: connected, idle, and not alive."""
     submitted(["file:///a.png"])
     with services.database.write() as session:
-        session.execute(update(JobRow).values(published_at=services.database.now(session)))
+        late = services.database.now(session) + timedelta(minutes=5)  # the reaper is not to mend it meanwhile
+        session.execute(update(JobRow).values(published_at=late))
         session.query(OutboxRow).delete()
-    with monitored_worker(settings, stall_s=4.0, republish_s=3600.0) as (_, port):
+    with monitored_worker(settings, stall_s=2.0) as (_, port):
         wait_until(lambda: ask(port, "/live")[0] == 503, "the stall to be told")
         assert "jobs are pending" in ask(port, "/live")[1]
         assert ask(port, "/ready")[0] == 503
