@@ -128,7 +128,7 @@ def decode(probs: list[float], threshold: float | None) -> dict[str, object]:
 def test_a_node_is_decided_without_its_children() -> None:
     """Warm is sure, which of its children is not; the best path is told where nothing is decided."""
     told = decode([0.9, 0.2, 0.1, 0.1, 0.4, 0.6], 0.7)
-    assert told["decided"] == ("warm",)
+    assert told["decided"] == ["warm"]
     assert told["decision"]["path"] == ("Warm",)  # type: ignore[index]
     assert "0.900 >= threshold 0.700" in told["decision"]["reason"]  # type: ignore[index]
     assert [(label["node"], label["level"]) for label in told["levels"]] == [("warm", 1), ("red", 2)]  # type: ignore[attr-defined]
@@ -136,14 +136,14 @@ def test_a_node_is_decided_without_its_children() -> None:
 
 def test_nothing_is_decided_below_the_threshold() -> None:
     told = decode([0.6, 0.2, 0.1, 0.1, 0.4, 0.6], 0.7)
-    assert told["decided"] == told["decisions"] == ()
+    assert told["decided"] == told["decisions"] == []
     assert told["decision"]["node"] is None  # type: ignore[index]
     assert told["decision"]["reason"] == "0.600 < threshold 0.700"  # type: ignore[index]
 
 
 def test_without_a_threshold_what_is_likelier_than_not_is_decided() -> None:
     told = decode([0.6, 0.2, 0.1, 0.1, 0.4, 0.6], None)
-    assert told["decided"] == ("warm", "red")
+    assert told["decided"] == ["warm", "red"]
     assert "no threshold" in told["decision"]["reason"]  # type: ignore[index]
 
 
