@@ -129,7 +129,7 @@ def test_a_node_is_decided_without_its_children() -> None:
     """Warm is sure, which of its children is not; the best path is told where nothing is decided."""
     told = decode([0.9, 0.2, 0.1, 0.1, 0.4, 0.6], 0.7)
     assert told["decided"] == ["warm"]
-    assert told["decision"]["path"] == ("Warm",)  # type: ignore[index]
+    assert told["decision"]["path"] == ["Warm"]  # type: ignore[index]
     assert "0.900 >= threshold 0.700" in told["decision"]["reason"]  # type: ignore[index]
     assert [(label["node"], label["level"]) for label in told["levels"]] == [("warm", 1), ("red", 2)]  # type: ignore[attr-defined]
 
