@@ -4,7 +4,7 @@ usage: python tests/chaos [--short] [--only WORDS] [--seed N]
 
 Every scenario starts servers of its own on free ports. It is good when every job succeeded, no label row or decision is
 there twice, no lease or outbox row is left, and work went on at most 2 s after the lease of what was lost had ended.
-Exit code 1 when one is not.
+Exit code 1 when one is not; in the short run, which shares machines with others, lateness is only told.
 """
 
 import argparse
@@ -110,8 +110,8 @@ def main() -> int:
             rows.append((name, place, times, *["-"] * 7, time.monotonic() - started, "STUCK"))
             good = False
             continue
-        good &= found.is_good
-        word = "good" if found.is_good else "BAD"
+        good &= found.is_sound and (options.short or not found.is_late)
+        word = "BAD" if not found.is_sound else "late" if found.is_late else "good"
         middle, worst = statistics.median(found.recoveries_s), max(found.recoveries_s)
         rows.append((name, place, times, found.jobs, found.lost, found.duplicates, found.orphans, found.restarts,
                      middle, worst, time.monotonic() - started, word))  # fmt: skip
