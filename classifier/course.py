@@ -55,7 +55,8 @@ def _single_course(
 
     priors = torch.from_numpy(log_priors(_positions(samples, hierarchy), hierarchy)).float()
     loss = HierarchicalLoss(output, hierarchy, config, priors)
-    data = _data(samples, val, hierarchy, config, targets)
+    carried, watched = carried_nodes(samples, hierarchy), targets(val) if val else None
+    data = _data(samples, carried, targets(samples), config, hierarchy, val, watched)
     return Course(lambda width: method.make_heads(width, hierarchy), output, loss, data)
 
 
@@ -63,35 +64,38 @@ def _set_course(
     samples: Sequence[Sample], val: Sequence[Sample], hierarchy: Hierarchy, config: TrainingConfig
 ) -> Course:
     output = SigmoidMax(hierarchy)
-    counts = node_counts(carried_nodes(samples, hierarchy))
+    carried = carried_nodes(samples, hierarchy)
+    frequencies = torch.from_numpy((node_counts(carried) + 1) / (len(samples) + 2)).float()
 
     def make_heads(width: int) -> nn.Module:
         heads = LevelHeads(width, hierarchy, stops=False)
-        heads.start_at(torch.from_numpy((counts + 1) / (len(samples) + 2)).float())
+        heads.start_at(frequencies)
         return heads
 
-    data = _data(samples, val, hierarchy, config, lambda part: CarriedNodes(carried_nodes(part, hierarchy)))
+    watched = CarriedNodes(carried_nodes(val, hierarchy)) if val else None
+    data = _data(samples, carried, CarriedNodes(carried), config, hierarchy, val, watched)
     return Course(make_heads, output, LabelSetLoss(output), data)
 
 
 def _data(
     samples: Sequence[Sample],
-    val: Sequence[Sample],
-    hierarchy: Hierarchy,
+    carried: csr_array,
+    targets: Targets,
     config: TrainingConfig,
-    targets: Callable[[Sequence[Sample]], Targets],
+    hierarchy: Hierarchy,
+    val: Sequence[Sample],
+    val_targets: Targets | None,
 ) -> TrainingData:
     """The samples, weighed and drawn as the recipe says."""
-    carried: csr_array = carried_nodes(samples, hierarchy)
     given = np.array([sample.weight for sample in samples])
     drawn = draw_weights(carried, hierarchy, config)
     return TrainingData(
         ImageStore(samples, config),
-        targets(samples),
+        targets,
         torch.from_numpy(given * loss_weights(carried, hierarchy, config)).float(),
         None if drawn is None else torch.from_numpy(drawn),
         PlainImages(val, config.test_size_px) if val else None,
-        targets(val) if val else None,
+        val_targets,
     )
 
 

@@ -47,13 +47,18 @@ class SigmoidMax(nn.Module):
         node learns from its positive descendants alone, a negative one from all. As the sigmoid rises, the maxima are
         taken of the logits, so that no probability rounds to 0 or 1.
         """
+        judged = self.judged_logits(logits, targets)
+        return binary_cross_entropy_with_logits(judged, targets.to(judged.dtype), reduction="none")
+
+    def judged_logits(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """(B, N) the logit that the loss judges at each node; a temperature divides it as it divides the logits."""
         logits, positive = _exact(logits), targets > 0
         sources = torch.where(
             positive,
             self._sweep.sources(logits.masked_fill(~positive, -torch.inf)),
             self._sweep.sources(logits),
         )
-        return binary_cross_entropy_with_logits(logits.gather(1, sources), targets.to(logits.dtype), reduction="none")
+        return logits.gather(1, sources)
 
 
 def closed_targets(labels: Sequence[Sequence[str]], hierarchy: Hierarchy) -> csr_array:

@@ -4,17 +4,22 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from classifier.calibrating import CalibrationOptions
 from classifier.calibration import Calibration
 from classifier.errors import CalibrationError
-from classifier.labelsets.model import LabelSetModel, mean_loss
+from classifier.labelsets.model import LabelSetModel
 from classifier.manifest import Sample
+from classifier.multilabel import SigmoidMax
 from classifier.progress import Progress, silent
 from classifier.risk import threshold_for
 from classifier.temperature import TEMPERATURES
 
-_KEPT_LOGITS = 2**24  # of the samples that fit the temperature: 64 MiB of float32
+_USED_LOGITS = 2**24  # of the samples that fit the temperature: more tell nothing new
 
 
 def calibrate_sets(
@@ -34,9 +39,10 @@ def calibrate_sets(
     """
     if options.subtree_targets or options.review is not None:
         raise CalibrationError("a multi-label bundle takes one target for all: no targets by subtree, no review budget")
-    stride = max(1, math.ceil(len(samples) * len(model.hierarchy) / _KEPT_LOGITS))
-    batches = list(model.logits(samples[::stride], progress, "calibrate"))
-    losses = [mean_loss(batches, model.output, float(temperature)) for temperature in TEMPERATURES]
+    stride = max(1, math.ceil(len(samples) * len(model.hierarchy) / _USED_LOGITS))
+    losses = np.zeros(len(TEMPERATURES))
+    for logits, carried in model.logits(samples[::stride], progress, "calibrate"):
+        losses += _losses(logits, torch.from_numpy(carried.toarray()), model.output)
     if not np.isfinite(losses).any():
         raise CalibrationError("calibration: the model's outputs are not finite")
     fitted = Calibration(temperature=float(TEMPERATURES[int(np.nanargmin(losses))]), samples=len(samples), split=split)
@@ -54,3 +60,10 @@ def calibrate_sets(
             "guarantee": options.guarantee,
         }
     )
+
+
+def _losses(logits: Tensor, targets: Tensor, output: SigmoidMax) -> NDArray[np.float64]:
+    """The summed binary cross-entropy of a batch at each of the temperatures."""
+    truth = targets.to(logits.device).double()
+    judged = output.judged_logits(logits.double(), truth)
+    return np.array([float(binary_cross_entropy_with_logits(judged / t, truth, reduction="sum")) for t in TEMPERATURES])

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
@@ -80,14 +79,3 @@ def nearest_labels(answers: Ints, carried: csr_array, hierarchy: Hierarchy) -> I
     order = np.lexsort((-shared, rows))
     _, first = np.unique(rows[order], return_index=True)
     return labels[order[first]]
-
-
-def mean_loss(batches: Sequence[tuple[Tensor, csr_array]], output: SigmoidMax, temperature: float) -> float:
-    """The mean binary cross-entropy over all samples and nodes at a temperature."""
-    total = entries = 0.0
-    with torch.inference_mode():
-        for logits, carried in batches:
-            targets = torch.from_numpy(carried.toarray()).to(logits.device)
-            total += float(output.loss(logits.double() / temperature, targets).sum())
-            entries += targets.numel()
-    return total / entries
