@@ -1,11 +1,13 @@
 """Images/s of Cladist against the usual design: one Celery task an image, torch eager, a commit an image.
 
 usage: python benchmarks/against_usual.py --labels LABELS.CSV --database-url URL --broker-url URL
-           [--backbones NAME ...] [--images N] [--processes N] [--threads N] [--rounds N] [--json]
+           [--backbones NAME ...] [--images N] [--processes N] [--threads N]
+           [--usual-processes N] [--usual-threads N] [--rounds N] [--json]
 
-Both run on the same PostgreSQL server and the same broker, with as many worker processes and threads, on the same
-images and weights. Their workers are started and warmed up on other images first; then they take turns, and the time
-runs from the start of the submission to the last commit. The usual design is usual_app.py.
+Both run on the same PostgreSQL server and the same broker, on the same images and weights, with the same cores: the
+usual design as --usual-processes of --usual-threads, Cladist as --processes of --threads. Their workers are started and
+warmed up on other images first; then they take turns, and the time runs from the start of the submission to the last
+commit. The usual design is usual_app.py.
 """
 
 import argparse
@@ -103,15 +105,16 @@ def measure(backbone: str, images: list[Path], taxonomy: Taxonomy, options: argp
         Base.metadata.create_all(engine)
         engine.dispose()
         app.conf.broker_url = options.broker_url
-        threads, count = str(options.threads), options.processes
+        threads, usual_threads = str(options.threads), str(options.usual_threads)
         ours = {"CLADIST_DATABASE_URL": url, "CLADIST_BROKER_URL": options.broker_url, "CLADIST_QUEUE": f"c{queue}",
                 "CLADIST_TORCH_THREADS": threads, "OMP_NUM_THREADS": threads}  # fmt: skip
         theirs = {"USUAL_DATABASE_URL": url, "USUAL_BROKER_URL": options.broker_url, "USUAL_QUEUE": queue,
-                  "USUAL_THREADS": threads, "USUAL_BUNDLE": str(bundle.folder), "OMP_NUM_THREADS": threads,
+                  "USUAL_THREADS": usual_threads, "USUAL_BUNDLE": str(bundle.folder), "OMP_NUM_THREADS": usual_threads,
                   "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}  # fmt: skip
         cladist = [sys.executable, "-c", "from worker.cli import main; main()", "worker"]
-        usual = [sys.executable, "-m", "celery", "-A", "usual_app", "worker", "--concurrency", str(count), "-Q", queue]
-        stack.enter_context(processes(cladist, count, ours, work))
+        usual = [sys.executable, "-m", "celery", "-A", "usual_app", "worker",
+                 "--concurrency", str(options.usual_processes), "-Q", queue]  # fmt: skip
+        stack.enter_context(processes(cladist, options.processes, ours, work))
         stack.enter_context(processes(usual, 1, theirs, work))
         warm, timed = images[: options.warm], images[options.warm :]
         cladist_seconds(database, warm)
@@ -142,6 +145,8 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--usual-processes", type=int, default=2, help="2 of 1 thread is its fastest on two cores")
+    parser.add_argument("--usual-threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -151,7 +156,8 @@ def main() -> None:
     if options.json:
         print(json.dumps(results))
     else:
-        where = f"{options.processes} processes of {options.threads} threads"
+        where = (f"usual: {options.usual_processes} processes of {options.usual_threads} threads, "
+                 f"Cladist: {options.processes} of {options.threads}")  # fmt: skip
         print_table(where, COLUMNS, [list(result.values()) for result in results])
 
 

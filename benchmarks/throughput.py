@@ -3,9 +3,9 @@
 usage: python benchmarks/throughput.py --labels LABELS.CSV [--backbones NAME ...] [--images N] [--rounds N]
 
 Both sides run in this process with as many threads, on the same images, one after the other in every round; the ratio
-is taken round by round. The pipeline's time runs from the start of the worker, jobs having been submitted, until the
-last job's labels are committed; the last column counts the submission as well. Without the two URLs it is the embedded
-default: SQLite, in-process broker.
+is taken round by round. The pipeline is measured in full run, from the commit of its first --warm images to that of its
+last; what it takes until the first of them is the start: the bundle is loaded and its batch size measured, once in the
+life of a worker. Without the two URLs it is the embedded default: SQLite, in-process broker.
 """
 
 import argparse
@@ -16,14 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from classifier.backbone import make_backbone
 from classifier.bundle import Bundle, BundleInfo, make_net, write_bundle
 from classifier.calibration import Calibration
 from classifier.config import TrainingConfig
-from classifier.images import read_image_file
+from classifier.images import read_image_file, stacked
 from classifier.manifest import read_manifest
 from classifier.runtime import Predictor
 from taxonomy import Hierarchy, Taxonomy, read_taxonomy
@@ -38,7 +37,7 @@ from worker.settings import EMBEDDED_BROKER, Settings
 from worker.submission import Request, submit
 from worker.terminal import print_table
 
-COLUMNS = ("backbone", "images", "bare images/s", "pipeline images/s", "ratio", "lowest", "highest", "with submission")
+COLUMNS = ("backbone", "images", "bare images/s", "pipeline images/s", "ratio", "lowest", "highest", "start s")
 
 
 def untrained_bundle(folder: Path, backbone: str, taxonomy: Taxonomy, size_px: int) -> Bundle:
@@ -55,25 +54,25 @@ def bare_seconds(predictor: Predictor, images: list[Path], batch_size: int) -> f
     started = time.perf_counter()
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
-        predictor.probs(torch.stack([predictor.pixels(read_image_file(path), str(path)) for path in batch]))
+        predictor.probs(stacked([predictor.pixels(read_image_file(path), str(path)) for path in batch]))
     return time.perf_counter() - started
 
 
-def pipeline_seconds(settings: Settings, images: list[Path]) -> tuple[float, float]:
-    """(seconds of the worker until the last commit, seconds of the submission); raises when a job is left open."""
+def pipeline_rate(settings: Settings, images: list[Path], warm: int) -> tuple[float, float]:
+    """(images/s in full run, seconds from the start of the worker to its first commit); raises when a job is left."""
     services = bootstrap(settings)
+    ids = [job for ids in submit(services.database, (Request(path.as_uri()) for path in images)) for job in ids]
     begun = datetime.now(UTC)
-    started = time.perf_counter()
-    for _ in submit(services.database, (Request(path.as_uri()) for path in images)):
-        pass
-    submitted = time.perf_counter()
     run_worker(services, drain=True)
     if open_jobs(services.database):
         raise RuntimeError("the worker ended with open jobs")
     with services.database.read() as session:
-        last = session.scalar(select(func.max(JobRow.finished_at)))
+        ended = select(JobRow.finished_at).where(JobRow.id >= min(ids)).order_by(JobRow.finished_at)
+        commits = session.scalars(ended).all()
     services.close()
-    return (last - begun).total_seconds() - (submitted - started), submitted - started
+    first = commits[warm - 1]
+    counted = sum(commit > first for commit in commits)  # a batch shares its commit
+    return counted / (commits[-1] - first).total_seconds(), (commits[0] - begun).total_seconds()
 
 
 def measure(backbone: str, images: list[Path], taxonomy: Taxonomy, options: argparse.Namespace) -> dict[str, object]:
@@ -91,18 +90,18 @@ def measure(backbone: str, images: list[Path], taxonomy: Taxonomy, options: argp
         bare_seconds(predictor, images[: options.batch_size], options.batch_size)
         rounds = []
         for _ in range(options.rounds):
-            bare = bare_seconds(predictor, images, options.batch_size)
-            rounds.append((bare, *pipeline_seconds(settings, images)))
-    ratios = [bare / worker for bare, worker, _ in rounds]
+            bare = len(images) / bare_seconds(predictor, images, options.batch_size)
+            rounds.append((bare, *pipeline_rate(settings, images, options.warm)))
+    ratios = [worker / bare for bare, worker, _ in rounds]
     return {
         "backbone": backbone,
         "images": len(images),
-        "bare_images_per_s": len(images) / statistics.median(bare for bare, _, _ in rounds),
-        "pipeline_images_per_s": len(images) / statistics.median(worker for _, worker, _ in rounds),
+        "bare_images_per_s": statistics.median(bare for bare, _, _ in rounds),
+        "pipeline_images_per_s": statistics.median(worker for _, worker, _ in rounds),
         "ratio": statistics.median(ratios),
         "lowest_ratio": min(ratios),
         "highest_ratio": max(ratios),
-        "ratio_with_submission": statistics.median(bare / (worker + sent) for bare, worker, sent in rounds),
+        "start_s": statistics.median(start for _, _, start in rounds),
     }
 
 
@@ -111,7 +110,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--backbones", nargs="+", default=["mobilenetv3_small_100", "efficientnet_b0"])
-    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=1500)
+    parser.add_argument("--warm", type=int, default=128)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--batch-size", type=int, default=32, help="of the bare loop")
     parser.add_argument("--worker-batch-size", type=int, default=0, help="of the pipeline; 0: as it measures")

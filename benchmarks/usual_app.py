@@ -1,7 +1,8 @@
 """The usual design, as a Celery app of its own: one task an image, torch eager, one commit an image.
 
-It decodes and predicts by the same code and weights as Cladist, loads the model once in each process, and leaves out
-what the usual design leaves out: outbox, claims, leases, batches. Run by against_usual.py.
+It decodes by the same code, has the same weights, finds the same confidences as Cladist, loads the model once in each
+process, and leaves out what the usual design leaves out: outbox, claims, leases, batches, and a network made fast to
+serve. Run by against_usual.py.
 """
 
 import os
@@ -13,7 +14,10 @@ from celery import Celery
 from sqlalchemy import Engine, ForeignKey, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from classifier.runtime import Predictor
+from classifier.bundle import Bundle, read_bundle
+from classifier.coherence import PathSoftmax
+from classifier.images import decode, normalise, square_pixels
+from classifier.running import channel_stats
 
 app = Celery("usual", broker=os.environ.get("USUAL_BROKER_URL", "memory://"))
 app.conf.update(task_ignore_result=True, task_default_queue=os.environ.get("USUAL_QUEUE", "usual"),
@@ -51,11 +55,31 @@ def engine() -> Engine:
     return create_engine(os.environ["USUAL_DATABASE_URL"])
 
 
+class Model:
+    """The network as torch and timm give it, in evaluation mode."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._net = bundle.load_net().eval()
+        self._stats = channel_stats(bundle.info.mean, bundle.info.std)
+        self._output = PathSoftmax(bundle.hierarchy)
+        self._hierarchy = bundle.hierarchy
+        self._size_px = bundle.info.image_size_px
+
+    @torch.inference_mode()
+    def labels(self, path: str) -> list[tuple[str, int, float]]:
+        """(node, level, confidence) along the best path."""
+        size_px = self._size_px
+        pixels = square_pixels(decode(Path(path).read_bytes(), path, size_px), size_px)
+        nodes, best = self._output.predict(self._net(normalise(pixels[None], *self._stats)))
+        return [(self._hierarchy.node_ids[node], level, float(nodes[0, node]))
+                for level, node in enumerate(self._hierarchy.path(int(best)), 1)]  # fmt: skip
+
+
 @cache
-def predictor() -> Predictor:
+def model() -> Model:
     """One for each process."""
     torch.set_num_threads(int(os.environ["USUAL_THREADS"]))
-    return Predictor.load(os.environ["USUAL_BUNDLE"])
+    return Model(read_bundle(os.environ["USUAL_BUNDLE"]))
 
 
 @app.task(name="usual.classify")
@@ -63,10 +87,7 @@ def classify(image_id: int) -> None:
     """All there is to do for one image."""
     with Session(engine()) as session:
         image = session.get_one(ImageRow, image_id)
-        pixels = predictor().pixels(Path(image.path).read_bytes(), image.path)
-        (said,) = predictor().predict([image.path], pixels[None])
-        for label in said.levels:
-            session.merge(ImageLabelRow(image_id=image_id, node=label.node, level=label.level,
-                                        confidence=label.confidence))  # fmt: skip
+        for node, level, confidence in model().labels(image.path):
+            session.merge(ImageLabelRow(image_id=image_id, node=node, level=level, confidence=confidence))
         image.is_done = True
         session.commit()

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from classifier.errors import TrainingError
 
 Mode = Literal["single", "multi"]  # one label an asset, or any number
+Precision = Literal["auto", "float32", "bfloat16"]  # of a backbone that serves; auto: bfloat16 where it is fast
 
 
 class TrainingConfig(BaseModel):

@@ -11,6 +11,7 @@ import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
+from classifier.backbone import default_device, has_bfloat16
 from classifier.config import TrainingConfig
 from classifier.progress import Progress, silent
 from classifier.training import VAL_LOSS, TrainingModule
@@ -97,6 +98,6 @@ def _newest_checkpoint(folder: Path) -> Path | None:
 def _precision(wanted: str) -> Any:
     if wanted != "auto":
         return wanted
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    return "bf16-mixed" if torch.cpu.get_capabilities().get("avx512_bf16") else "32-true"
+    if has_bfloat16(default_device()):
+        return "bf16-mixed"
+    return "16-mixed" if torch.cuda.is_available() else "32-true"

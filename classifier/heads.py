@@ -64,7 +64,12 @@ class HierarchicalNet(nn.Module):
         self.backbone = backbone
         self.heads = heads
 
+    def features(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, D)."""
+        found: Tensor = self.backbone(images)
+        return found
+
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, C)."""
-        logits: Tensor = self.heads(self.backbone(images))
+        logits: Tensor = self.heads(self.features(images))
         return logits

@@ -4,13 +4,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from classifier.adaptation import adapted_calibration
-from classifier.backbone import Backbone, make_backbone
+from classifier.backbone import Backbone, default_device, make_backbone
 from classifier.bundle import Bundle, BundleInfo, library_versions, write_bundle, write_calibration, write_metrics
 from classifier.calibrating import CalibrationOptions
 from classifier.calibration import Calibration
@@ -27,6 +28,7 @@ from classifier.model import Model, calibrate_any, measure, open_model
 from classifier.multilabel import SigmoidMax
 from classifier.progress import Progress, silent
 from classifier.running import channel_stats
+from classifier.serving import serving_net
 from classifier.training import TrainingModule
 from classifier.warmstart import warm_start
 from taxonomy import CladistError, Hierarchy, Taxonomy, release
@@ -78,8 +80,9 @@ def train_bundle(
         if isinstance(error, OSError):  # a full disk, say
             raise TrainingError(f"{work}: cannot be written: {error.strerror or error}") from None
         raise
-    calibration = calibrate(model, val, val_name, config.target_accuracy, progress, need_threshold=False)
-    metrics = measure(model, val, calibration, progress)
+    served = replace(model, net=serving_net(model.net, default_device(), model.size_px))
+    calibration = calibrate(served, val, val_name, config.target_accuracy, progress, need_threshold=False)
+    metrics = measure(served, val, calibration, progress)
     bundle = write_bundle(out, model.net, bundle_info(config, backbone, hierarchy), taxonomy, calibration)
     write_metrics(bundle, val_name, metrics)
     shutil.rmtree(work)

@@ -26,6 +26,7 @@ from classifier.multilabel import SigmoidMax
 from classifier.progress import Progress, silent
 from classifier.running import channel_stats, run_net
 from classifier.runtime import make_output
+from classifier.serving import serving_net
 from classifier.temperature import column_temperatures
 from taxonomy import Hierarchy
 from taxonomy.diff import Difference
@@ -72,12 +73,16 @@ class Model:
 
 
 def open_model(bundle: Bundle, difference: Difference | None = None) -> Model | LabelSetModel:
-    """The model of a bundle, answering in the other release of a `difference` if there is one. Raises BundleError."""
+    """The model of a bundle as it is served, answering in the other release of a `difference` if there is one.
+
+    Raises BundleError.
+    """
     stats, size_px = channel_stats(bundle.info.mean, bundle.info.std), bundle.info.image_size_px
     output, hierarchy = make_output(bundle, difference)
+    net = serving_net(bundle.load_net(), default_device(), size_px)
     if isinstance(output, SigmoidMax):
-        return LabelSetModel(bundle.load_net(), output, hierarchy, stats, size_px)
-    return Model(bundle.load_net(), output, hierarchy, stats, size_px)
+        return LabelSetModel(net, output, hierarchy, stats, size_px)
+    return Model(net, output, hierarchy, stats, size_px)
 
 
 def calibrate_any(

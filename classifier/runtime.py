@@ -11,6 +11,7 @@ from classifier.adaptation import AdaptedOutput, AdaptedSigmoidMax, adapted_cali
 from classifier.backbone import default_device
 from classifier.bundle import Bundle, read_bundle
 from classifier.coherence import NodeProbs, PathSoftmax
+from classifier.config import Precision
 from classifier.decision import AssetPrediction
 from classifier.decoding import DecodeOptions, Decoder
 from classifier.energy import energies
@@ -19,6 +20,7 @@ from classifier.images import decode, square_pixels
 from classifier.labelsets.decoding import SetDecoder
 from classifier.multilabel import SigmoidMax
 from classifier.running import channel_stats, forward
+from classifier.serving import serving_net
 from classifier.temperature import column_temperatures
 from taxonomy import Hierarchy
 from taxonomy.diff import Difference
@@ -38,12 +40,13 @@ class Predictor:
         device: torch.device | None = None,
         options: DecodeOptions | None = None,
         difference: Difference | None = None,
+        precision: Precision = "auto",
     ) -> None:
         if difference is not None and options not in (None, DecodeOptions()):
             raise DecodeError("decode options go with the bundle's own release only")
         self.bundle = bundle
         self._device = device or default_device()
-        self._net = bundle.load_net().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._net = serving_net(bundle.load_net(), self._device, bundle.info.image_size_px, precision)
         output, self.hierarchy = make_output(bundle, difference)
         self.unreachable = output.unreachable if isinstance(output, AdaptedOutput | AdaptedSigmoidMax) else ()
         self._output = output.to(self._device)

@@ -34,6 +34,7 @@ def bootstrap(settings: Settings) -> Services:
     database = open_database(settings.database_url)
     app = make_app(settings)
     settled = threading.Event()
-    pipeline = Pipeline(database, Predictors(database, settings.bundles_in_memory), settings, settled.set)
+    predictors = Predictors(database, settings.bundles_in_memory, settings.precision)
+    pipeline = Pipeline(database, predictors, settings, settled.set)
     register_tasks(app, pipeline)
     return Services(settings, database, app, pipeline, settled)

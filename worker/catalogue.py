@@ -1,7 +1,7 @@
 """What the database knows of bundles and nodes; no model is loaded to ask it."""
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, aliased
 
 from worker.errors import LookupFailedError
 from worker.orm import AliasRow, BundleRow, NodeRow, ReleaseRow
@@ -17,10 +17,19 @@ def active_bundle(session: Session) -> BundleRow:
     return row
 
 
-def serving_release(session: Session, bundle: BundleRow) -> ReleaseRow:
-    """The release that a bundle's answers are given in: the active one of the taxonomy that it was trained on."""
-    own = session.get_one(ReleaseRow, bundle.release_id)
-    return session.scalar(select(ReleaseRow).where(ReleaseRow.name == own.name, ReleaseRow.active)) or own
+def serving_release(session: Session, bundle_id: int) -> ReleaseRow:
+    """The release that a bundle's answers are given in: the active one of the taxonomy that it was trained on.
+
+    Where none of them is active it is its own.
+    """
+    own = aliased(ReleaseRow)
+    trained_on = (
+        select(own.id, own.name).join(BundleRow, BundleRow.release_id == own.id).where(BundleRow.id == bundle_id)
+    )
+    wanted = trained_on.subquery()
+    same = select(ReleaseRow).join(wanted, wanted.c.name == ReleaseRow.name)
+    serving = same.where(or_(ReleaseRow.active, ReleaseRow.id == wanted.c.id)).order_by(ReleaseRow.active.desc())
+    return session.scalars(serving.limit(1)).one()
 
 
 def find_node(session: Session, release_id: int, wanted: str) -> NodeRow:

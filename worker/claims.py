@@ -137,6 +137,8 @@ def try_again(
         (spent if is_proven and claim.attempt >= max_attempts else again).append(claim)
     if spent:
         _settle(database, session, [claim.job_id for claim in spent], Status.DEAD, Code.OUT_OF_ATTEMPTS, message)
+    if not again:
+        return
     _requeue(session, again, code=code, message=message[:_MAX_MESSAGE_CHARS])
     now = database.now(session)
     due = [now + timedelta(seconds=backoff.wait_s(claim.attempt, wait_s)) if wait_s else None for claim in again]
@@ -146,6 +148,8 @@ def try_again(
 
 def release(database: Database, session: Session, held: Sequence[Claim]) -> None:
     """Give held claims back at once as if they had never been made: no attempt is charged."""
+    if not held:
+        return
     _requeue(session, held, attempt=JobRow.attempt - 1)
     enqueue(database, session, [Notice(claim.job_id, alone=claim.is_suspect) for claim in held])
 

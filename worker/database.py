@@ -109,7 +109,7 @@ def _make_engine(url: str) -> Engine:
     if url.startswith(("postgresql://", "postgres://")):
         url = "postgresql+psycopg://" + url.partition("://")[2]
     try:
-        engine = create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))  # a file does not hang up
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
         raise DatabaseError("CLADIST_DATABASE_URL is not a database URL (sqlite:///FILE or postgresql://...)") from None
     if engine.dialect.name not in _BACKENDS:

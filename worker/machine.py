@@ -13,6 +13,7 @@ log = logging.getLogger("cladist.worker")
 # mallopt(3) of glibc: its own numbers for what may be set.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 _NEVER_TRIM_BYTES = 2**31 - 1
+_MOST_PASSES = 4  # in one process: more would wait for the interpreter's lock
 
 
 def set_up_process(settings: Settings) -> None:
@@ -24,6 +25,19 @@ def set_up_process(settings: Settings) -> None:
     if settings.memory_limit_bytes:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (settings.memory_limit_bytes, hard))
+
+
+def forward_passes(device: torch.device) -> tuple[int, int]:
+    """(forward passes side by side, threads of torch for each) that make the most of a device.
+
+    On processors passes of one thread do more than one pass of many: they never wait for each other at the end of an
+    operation, nor for the thread of theirs whose core decodes an image just then. `benchmarks/throughput.py` shows it.
+    """
+    cores = torch.get_num_threads()
+    if device.type != "cpu":
+        return 1, cores
+    passes = min(cores, _MOST_PASSES)
+    return passes, cores // passes
 
 
 def keep_memory() -> bool:

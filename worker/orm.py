@@ -78,7 +78,7 @@ class ReleaseRow(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     release: Mapped[str] = mapped_column(String(64), unique=True)
-    taxonomy: Mapped[str] = mapped_column(Text)
+    taxonomy: Mapped[str] = mapped_column(Text, deferred=True)  # megabytes, and seldom wanted
     created_at: Mapped[datetime]
     name: Mapped[str] = mapped_column(Text, default=DEFAULT_TAXONOMY, server_default=DEFAULT_TAXONOMY)
     active: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

@@ -100,7 +100,7 @@ def _reasons(session: Session, choice: Choice) -> dict[str, ColumnElement[bool]]
 
 def _is_stale(session: Session, labels: Select[int]) -> ColumnElement[bool]:
     bundle = active_bundle(session)
-    release = serving_release(session, bundle)
+    release = serving_release(session, bundle.id)
     fresh = labels.where(LabelRow.release_id == release.id, LabelRow.bundle_id == bundle.id)
     listed = exists().where(
         ReviewRow.asset_id == AssetRow.id,
@@ -119,7 +119,7 @@ def _narrowed(session: Session, choice: Choice) -> list[ColumnElement[bool]]:
     ]
     labelled: list[Any] = []
     if choice.under is not None:
-        release = serving_release(session, active_bundle(session))
+        release = serving_release(session, active_bundle(session).id)
         labelled.append(LabelRow.node_id == find_node(session, release.id, choice.under).node_id)
     if choice.model is not None:
         bundle_id = session.scalar(select(BundleRow.id).where(BundleRow.model == choice.model))

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from classifier.bundle import Bundle, read_bundle
+from classifier.config import Precision
 from classifier.errors import BundleError
 from classifier.runtime import Predictor
 from taxonomy.diff import Difference
@@ -45,8 +46,9 @@ class Predictors:
     A bundle answers in the active release of its taxonomy, by way of what changed since the release it was trained on.
     """
 
-    def __init__(self, database: Database, limit: int = 1) -> None:
+    def __init__(self, database: Database, limit: int = 1, precision: Precision = "auto") -> None:
         self._database = database
+        self._precision = precision
         self._limit = limit
         self._lock = threading.Lock()
         self._loaded: OrderedDict[int, tuple[int, Predictor]] = OrderedDict()  # bundle -> (release, what answers in it)
@@ -54,10 +56,9 @@ class Predictors:
     def get(self, bundle_id: int) -> Predictor:
         """The predictor of a bundle. Raises BundleError when its folder is gone or holds something else by now."""
         with self._lock, self._database.read() as session:
-            row = session.get_one(BundleRow, bundle_id)
-            serving = serving_release(session, row)
+            serving = serving_release(session, bundle_id)
             if bundle_id not in self._loaded or self._loaded[bundle_id][0] != serving.id:
-                self._load(session, row, serving.id)
+                self._load(session, session.get_one(BundleRow, bundle_id), serving.id)
             self._loaded.move_to_end(bundle_id)
             return self._loaded[bundle_id][1]
 
@@ -66,7 +67,8 @@ class Predictors:
         while len(self._loaded) >= self._limit:
             self._loaded.popitem(last=False)
         difference = _difference(session, row.release_id, serving_id)
-        self._loaded[row.id] = serving_id, Predictor(_read(session, row), difference=difference)
+        predictor = Predictor(_read(session, row), difference=difference, precision=self._precision)
+        self._loaded[row.id] = serving_id, predictor
 
 
 def _read(session: Session, row: BundleRow) -> Bundle:

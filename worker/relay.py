@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Integer, Select, bindparam, delete, distinct, exists, func, or_, select, text, update
+from sqlalchemy import Integer, Select, bindparam, delete, distinct, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from worker.database import Database
@@ -14,7 +14,8 @@ from worker.outbox import promote
 
 Publish = Callable[[Sequence[int]], None]
 
-_PATIENCE_MS = 15_000  # a relay that stands still for so long in its transaction makes way for the others
+_LOCAL = True  # to the transaction
+_PATIENCE_MS = "15000"  # a relay that stands still for so long in its transaction makes way for the others
 
 
 def relay_once(database: Database, publish: Publish, *, message_size: int, ahead: int, window: int) -> int:
@@ -26,14 +27,14 @@ def relay_once(database: Database, publish: Publish, *, message_size: int, ahead
     `window` jobs in all. One relay publishes at a time; the others return at once.
     """
     with database.read() as session:
-        if not _is_anything_next(database, session) or not _room(session, message_size * ahead, window):
+        if not _room(session, message_size, ahead, window) or not _is_anything_next(database, session):
             return 0
     with database.write() as session:
         if not _is_my_turn(database, session):
             return 0
         now = database.now(session)
         promote(session, now)
-        room, count = _room(session, message_size * ahead, window), 0
+        room, count = _room(session, message_size, ahead, window), 0
         for jobs in next_jobs(session, now, room, min(message_size, window)):
             ready = _mark_published(session, jobs, now)
             for message in _messages(ready, message_size):
@@ -51,17 +52,21 @@ def _is_anything_next(database: Database, session: Session) -> bool:
 
 def _is_my_turn(database: Database, session: Session) -> bool:
     """Take the first queue's row as the lock of all relays; False when another one holds it."""
-    if not database.is_sqlite:  # which has one writer at a time anyway
-        session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {_PATIENCE_MS}"))
     lock = select(QueueRow.id).where(QueueRow.id == FIRST).with_for_update(skip_locked=True)
+    if not database.is_sqlite:  # which has one writer at a time anyway
+        lock = lock.add_columns(func.set_config("idle_in_transaction_session_timeout", _PATIENCE_MS, _LOCAL))
     return session.scalar(lock) is not None
 
 
-def _room(session: Session, jobs_each: int, window: int) -> int:
-    """How many jobs may be published: so many for each busy worker, less those that are published and not ended."""
+def _room(session: Session, message_size: int, ahead: int, window: int) -> int:
+    """How many jobs may be published: so many for each busy worker, less those that are published and not ended.
+
+    Less than a message is none while more than one is in flight: small messages cost as much as full ones.
+    """
     unclaimed, claimed, workers = (count or 0 for count in session.execute(_IN_FLIGHT, {"most": window}).one())
-    most: int = min(window, jobs_each * max(1, workers))
-    return max(0, most - unclaimed - claimed)
+    most: int = min(window, message_size * ahead * max(1, workers))
+    room = max(0, most - unclaimed - claimed)
+    return 0 if room < message_size <= unclaimed + claimed else room
 
 
 def _select_in_flight() -> Select[int | None, int | None, int | None]:

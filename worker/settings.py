@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from classifier.config import Precision
 from taxonomy import CladistError
 
 EMBEDDED_DATABASE = "sqlite:///cladist.db"
@@ -34,8 +35,9 @@ class Settings(BaseSettings):
     fetch_read_s: float = Field(default=10.0, gt=0)  # longest silence of a server
     fetch_total_s: float = Field(default=30.0, gt=0)  # whatever the server does meanwhile
     fetch_https_to_http: bool = False  # whether https may redirect to http
-    message_size: int = Field(default=32, ge=1, le=1024)  # jobs in one message, at most
+    message_size: int = Field(default=64, ge=1, le=1024)  # jobs in one message, at most
     batch_size: int = Field(default=0, ge=0, le=1024)  # assets in one forward pass, at most; 0: as measured
+    precision: Precision = "auto"  # of the model: bfloat16 where the processor has it (docs/worker.md)
     torch_threads: int = Field(default=0, ge=0)  # of the model; 0: as many as torch likes
     fetch_threads: int = Field(default=8, ge=1)  # assets that are fetched at once
     decode_threads: int = Field(default=0, ge=0)  # assets that are decoded at once; 0: one for each core

@@ -46,7 +46,7 @@ def outlook(bundle: Bundle, images: Sequence[Path], progress: Progress = silent,
         if not len(pixels):
             continue
         with torch.inference_mode():
-            features = net.backbone(normalise(pixels.to(device), *model.stats))
+            features = net.features(normalise(pixels.to(device), *model.stats))
             nodes = output.predict(net.heads(features), bundle.calibration.temperature).nodes.double().cpu().numpy()
         parts.append((nodes[:, roots].max(1), nodes[:, terminals].max(1), features.double().cpu().numpy()))
     empty = np.zeros(0)

@@ -194,7 +194,7 @@ def reset(proxy: Proxy) -> None:
 def disk_full(place: Place, times: int) -> Verdict:
     """SQLite cannot grow for a while."""
     world = place.world()
-    is_full = multiprocessing.Value("b", 0)
+    is_full = multiprocessing.RawValue("b", 0)
 
     def used_bytes() -> int:
         return (place.folder / "cladist.db").stat().st_size
@@ -212,7 +212,7 @@ def clock_stepped(by_s: float) -> Scenario:
 
     def play(place: Place, times: int) -> Verdict:
         world = place.world()
-        offset = multiprocessing.Value("d", 0.0)
+        offset = multiprocessing.RawValue("d", 0.0)
         ids: list[int] = []
         recoveries = []
         for number in range(times):

@@ -107,6 +107,30 @@ def test_the_next_batch_is_ready_before_the_model_is(
     assert statuses(services.database) == {"succeeded": 16}
 
 
+def test_two_passes_run_side_by_side_and_what_waits_is_stored_together(
+    services: Services,
+    pipeline_with: Callable[[HeldPredictors], Pipeline],
+    submitted: Submitted,
+    make_images: MakeImages,
+) -> None:
+    """With two cores two batches are in the model at once; when it is slow no longer, everything is settled."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    predictors = HeldPredictors(services.database)
+    pipeline = pipeline_with(predictors)
+    try:
+        pipeline.accept(submitted(make_images(40)))
+        wait_for(lambda: len(predictors.batches) == 2, "both passes to begin")
+        predicting = [item for item in pipeline._flight.items() if item.stage is Stage.PREDICT]
+        assert len(predicting) == sum(predictors.batches)
+        predictors.model_gate.set()
+        assert pipeline._flight.wait_until_empty(_PATIENCE_S)
+        pipeline.close()
+    finally:
+        torch.set_num_threads(before)
+    assert statuses(services.database) == {"succeeded": 40}
+
+
 def test_a_slow_asset_delays_itself_only(
     services: Services,
     pipeline_with: Callable[[HeldPredictors], Pipeline],

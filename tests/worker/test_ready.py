@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from classifier.bundle import Bundle
 from classifier.runtime import Predictor
 from worker.claims import Claim
+from worker.machine import forward_passes
 from worker.pipeline.flight import Item
 from worker.pipeline.ready import Ready
 from worker.pipeline.sizing import LARGEST, BatchSizes, measure_batch_size
@@ -70,6 +72,18 @@ def test_it_ends_once_all_was_taken(predictors: list[Predictor]) -> None:
     assert [ready.take(), ready.take()] == [[item], None]
 
 
+@pytest.mark.parametrize(("cores", "passes"), [(1, (1, 1)), (2, (2, 1)), (4, (4, 1)), (16, (4, 4))])
+def test_processors_run_passes_side_by_side(cores: int, passes: tuple[int, int]) -> None:
+    """Of one thread each while there are few cores; a GPU runs one at a time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(cores)
+    try:
+        assert forward_passes(torch.device("cpu")) == passes
+        assert forward_passes(torch.device("cuda")) == (1, cores)
+    finally:
+        torch.set_num_threads(before)
+
+
 class Machine:
     """A predictor on a machine of which the seconds of a forward pass are known, with a clock of its own."""
 
@@ -93,6 +107,10 @@ class Machine:
         pytest.param(lambda size: 0.02 + 0.0001 * size, LARGEST, id="a pass costs much, an image little"),
         pytest.param(lambda size: 0.02 * size**1.2, 1, id="large batches lose"),
         pytest.param(lambda size: 0.04 + 0.0005 * size**2, 8, id="a best size between"),
+        pytest.param(
+            lambda size: 0.02 * size if size < 8 else 0.0202 * size, 4, id="none that is slower than one by one"
+        ),
+        pytest.param(lambda size: (0.02 if size == 1 else 0.01) * size, LARGEST, id="of equally fast ones the largest"),
     ],
 )
 def test_the_batch_size_is_the_fastest(predictors: list[Predictor], seconds: Callable[[int], float], best: int) -> None:

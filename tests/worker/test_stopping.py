@@ -23,6 +23,7 @@ from worker.errors import StoppingError
 from worker.orm import JobRow, LabelRow, OutboxRow
 from worker.pipeline import Pipeline
 from worker.pipeline.keeper import EXIT_STUCK
+from worker.pipeline.sizing import IN_ALL
 from worker.registry import Predictors, add_bundle
 from worker.relay import relay_once
 from worker.releases import add_release, find_release
@@ -109,7 +110,7 @@ def test_who_waits_for_room_is_not_kept_from_stopping(
 ) -> None:
     """A full pipeline takes no more; told to stop, it says so instead of waiting, and has claimed nothing."""
     pipeline, predictors = gated
-    uris = make_images(20)
+    uris = make_images(IN_ALL + 1)
     pipeline.accept(submitted(uris))
     predictors.begun.acquire()
     pipeline.stop_soon()

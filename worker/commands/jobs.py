@@ -131,7 +131,7 @@ def retry(*, ids: tuple[int, ...]) -> None:
 def labels(*, under: str, min_confidence: float, limit: int, after: tuple[float, int] | None, as_json: bool) -> None:
     """Find assets at or below a node, the most confident first."""
     with open_database(read_settings().database_url).read() as session:
-        release_id = serving_release(session, active_bundle(session)).id
+        release_id = serving_release(session, active_bundle(session).id).id
         node = find_node(session, release_id, under)
         found = [
             asdict(row)

@@ -16,6 +16,7 @@ from taxonomy import PATH_SEPARATOR, Taxonomy
 from worker.commands.difference import mapping_option
 from worker.commands.options import file_type, find_node, json_option, read_names
 from worker.commands.serving import release_difference, release_option, tell_unreachable
+from worker.settings import read_settings
 from worker.terminal import print_json, print_table
 
 
@@ -70,7 +71,7 @@ def predict(
         _bins(known, bins),
     )
     difference = release_difference(opened, taxonomy_file, mappings)
-    predictor = Predictor(opened, options=options, difference=difference)
+    predictor = Predictor(opened, options=options, difference=difference, precision=read_settings().precision)
     tell_unreachable(predictor.unreachable)
     for image in images:
         pixels = predictor.pixels(read_image_file(image), str(image))

@@ -31,10 +31,11 @@ _AT_WORK = frozenset({Stage.FETCH, Stage.DECODE, Stage.PREDICT, Stage.STORE})
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """One claim on its way, with what the stages found: pixels, then a prediction; or the error that it ends with."""
+    """One claim on its way, with what the stages found: content, pixels, then a prediction; or its error."""
 
     claim: Claim
     predictor: Predictor | None = None
+    content: bytes | None = None  # of the asset, until it is decoded
     pixels: Tensor | None = None  # (3, S, S) uint8, until it is predicted
     prediction: AssetPrediction | None = None
     error: Exception | None = None
@@ -47,7 +48,7 @@ class Item:
         """End with this error; its traceback is dropped, which would keep the asset's content in memory."""
         error.__cause__ = error.__context__ = None
         self.error, self.code = error.with_traceback(None), code
-        self.pixels = self.prediction = None
+        self.content = self.pixels = self.prediction = None
 
 
 class Flight:

@@ -1,4 +1,4 @@
-"""The line that claimed jobs go along: threads that fetch and decode, one for the model, one for the store."""
+"""The line that claimed jobs go along: threads that fetch and decode, some for the model, one for the store."""
 
 import logging
 import os
@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import torch
 
+from classifier.backbone import default_device
 from classifier.errors import AssetError, BundleError
 from classifier.runtime import Predictor
 from worker.claims import Claim
@@ -20,6 +21,7 @@ from worker.errors import DatabaseError, RetryableError
 from worker.fetch.fetcher import Fetcher
 from worker.fetch.redaction import redacted
 from worker.jobs import Code
+from worker.machine import forward_passes
 from worker.monitoring.logs import about
 from worker.pipeline.flight import Flight, Item, Stage
 from worker.pipeline.keeper import Keeper
@@ -34,7 +36,7 @@ log = logging.getLogger("cladist.pipeline")
 T = TypeVar("T")
 
 _PAUSE_S = 0.5  # before the database is asked again when it did not answer
-_STORE_AHEAD = 2  # batches that may wait for the store while the model goes on
+_STORE_AHEAD = 2  # batches of each forward pass that may wait for the store while the model goes on
 
 
 class Line:
@@ -57,19 +59,20 @@ class Line:
         self._sizes = sizes
         self._fetcher = Fetcher(settings)
         self._on_settled = on_settled
-        self._inference = threading.Lock()  # one forward pass at a time, and none while batch sizes are measured
-        self._to_store: Queue[list[Item] | None] = Queue(_STORE_AHEAD)
         self._is_closing = threading.Event()
-        self._decoding = threading.BoundedSemaphore(settings.decode_threads or len(os.sched_getaffinity(0)))
-        self._model_threads = torch.get_num_threads()
-        # Torch counts threads for each of ours: a fetcher must not start a team of its own to copy one image.
-        self._fetchers = ThreadPoolExecutor(settings.fetch_threads, "cladist-fetch", torch.set_num_threads, (1,))
-        self._threads = [
-            threading.Thread(target=loop, name=f"cladist-{name}", daemon=True)
-            for name, loop in (("model", self._predict_all), ("store", self._store_all))
+        passes, self._pass_threads = forward_passes(default_device())
+        self._to_store: Queue[list[Item] | None] = Queue(_STORE_AHEAD * passes)
+        # Torch counts threads for each of ours: a decoder must not start a team of its own to copy one image.
+        decoders = settings.decode_threads or len(os.sched_getaffinity(0))
+        self._decoders = ThreadPoolExecutor(decoders, "cladist-decode", torch.set_num_threads, (1,))
+        self._fetchers = ThreadPoolExecutor(settings.fetch_threads, "cladist-fetch")
+        self._models = [
+            threading.Thread(target=self._predict_all, name=f"cladist-model-{number}", daemon=True)
+            for number in range(passes)
         ]
+        self._store_thread = threading.Thread(target=self._store_all, name="cladist-store", daemon=True)
         self._keeper = Keeper(database, flight, settings)
-        for thread in self._threads:
+        for thread in (*self._models, self._store_thread):
             thread.start()
         self._keeper.start()
 
@@ -87,9 +90,12 @@ class Line:
         if not self._flight.wait_until_empty(grace_s):
             return False
         self._fetchers.shutdown()
+        self._decoders.shutdown()
         self._ready.close()
-        for thread in self._threads:
+        for thread in self._models:
             thread.join()
+        self._to_store.put(None)
+        self._store_thread.join()
         self._keeper.stop()
         return True
 
@@ -110,14 +116,14 @@ class Line:
             self._ready.expect(predictor, len(items), self._batch_size(predictor))
             for item in items:
                 item.predictor = predictor
-                self._fetchers.submit(self._prepare, item)
+                self._fetchers.submit(self._fetch, item)
 
     def _batch_size(self, predictor: Predictor) -> int:
         known = self._sizes.known(predictor)
         if known is not None:
             return known
-        with self._inference:
-            return self._sizes.measure(predictor)
+        with ThreadPoolExecutor(1, "cladist-measure", torch.set_num_threads, (self._pass_threads,)) as alone:
+            return alone.submit(self._sizes.measure, predictor).result()
 
     def _fail_all(self, items: Sequence[Item], error: Exception, code: Code | None = None) -> None:
         self._ready.expect(None, len(items), len(items))
@@ -125,14 +131,28 @@ class Line:
             item.fail(error, code)
             self._put(item)
 
-    def _prepare(self, item: Item) -> None:
-        with about([item.claim]):
-            self._try_to_prepare(item)
+    def _fetch(self, item: Item) -> None:
+        self._attempt(item, Stage.FETCH, lambda: fetch_content(item, self._fetcher))
+        if item.content is None:
+            self._put(item)
+        else:
+            self._flight.enter(Stage.WAITING, [item])
+            self._decoders.submit(self._decode, item)
+
+    def _decode(self, item: Item) -> None:
+        self._attempt(item, Stage.DECODE, lambda: decode_content(item))
         self._put(item)
 
-    def _try_to_prepare(self, item: Item) -> None:
+    def _attempt(self, item: Item, stage: Stage, action: Callable[[], None]) -> None:
+        """Do a stage of one item, which keeps the error if there is one; untried when the line is about to close."""
+        item.is_released = self._is_closing.is_set()
+        if item.is_released:
+            item.content = None
+            return
+        self._flight.enter(stage, [item])
         try:
-            self._fetch_and_decode(item)
+            with about([item.claim]):
+                action()
         except AssetError as error:
             item.fail(error, Code(error.code))
         except RetryableError as error:
@@ -141,37 +161,20 @@ class Line:
             log.exception("job %d, %s: stopped by an error", item.claim.job_id, redacted(item.claim.uri))
             item.fail(error)
 
-    def _fetch_and_decode(self, item: Item) -> None:
-        if self._is_given_back(item):
-            return
-        self._flight.enter(Stage.FETCH, [item])
-        content = fetch_content(item, self._fetcher)
-        self._flight.enter(Stage.WAITING, [item])
-        with self._decoding:
-            if self._is_given_back(item):
-                return
-            self._flight.enter(Stage.DECODE, [item])
-            decode_content(item, content)
-
-    def _is_given_back(self, item: Item) -> bool:
-        item.is_released = self._is_closing.is_set()
-        return item.is_released
-
     def _put(self, item: Item) -> None:
         self._flight.enter(Stage.READY, [item])
         self._ready.put(item)
 
     def _predict_all(self) -> None:
-        torch.set_num_threads(self._model_threads)
+        torch.set_num_threads(self._pass_threads)
         while (batch := self._ready.take()) is not None:
             self._flight.enter(Stage.PREDICT, batch)
-            with self._inference, about([item.claim for item in batch]):
+            with about([item.claim for item in batch]):
                 isolate(predict_items, [item for item in batch if item.pixels is not None])
             self._to_store.put(batch)
-        self._to_store.put(None)
 
     def _store_all(self) -> None:
-        while (batch := self._to_store.get()) is not None:
+        while (batch := self._waiting_batches()) is not None:
             self._flight.enter(Stage.STORE, batch)
             try:
                 self._insist(lambda batch=batch: self._store(batch))  # type: ignore[misc]
@@ -179,6 +182,16 @@ class Line:
                 log.exception("a batch of %d jobs could not be stored: their leases will end", len(batch))
             self._flight.remove(batch)
             self._on_settled()
+
+    def _waiting_batches(self) -> list[Item] | None:
+        """All that waits for the store, for one transaction: a slow database has fewer to do. None at the end."""
+        found = self._to_store.get()
+        while found is not None and not self._to_store.empty():
+            if (more := self._to_store.get()) is None:
+                self._to_store.put(None)  # nobody else puts by now: the end is for the next time
+                break
+            found = found + more
+        return found
 
     def _store(self, batch: Sequence[Item]) -> None:
         sound = [item for item in batch if item.error is None]

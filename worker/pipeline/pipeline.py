@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+from classifier.backbone import default_device
 from worker.claims import claim_jobs, suspects_among
 from worker.database import Database
 from worker.errors import StoppingError
+from worker.machine import forward_passes
 from worker.pipeline.flight import Flight
 from worker.pipeline.keeper import give_up
 from worker.pipeline.line import Line
-from worker.pipeline.sizing import BatchSizes
+from worker.pipeline.sizing import IN_ALL, LARGEST, BatchSizes
 from worker.registry import Predictors
 from worker.settings import Settings
 
@@ -33,7 +35,8 @@ class Pipeline:
         self._settings = settings
         self._on_settled = on_settled
         self._flight = Flight()
-        self._sizes = BatchSizes(settings.batch_size)
+        passes, _ = forward_passes(default_device())
+        self._sizes = BatchSizes(settings.batch_size, largest=max(1, min(LARGEST, IN_ALL // passes)))
         self._line: Line | None = None
         self._is_stopping = False
 
@@ -82,7 +85,7 @@ class Pipeline:
 
     @property
     def _room(self) -> int:
-        return max(self._settings.batch_size, self._settings.fetch_threads)  # what the model may take next
+        return max(self._settings.batch_size, self._settings.fetch_threads, IN_ALL)  # what the model may take next
 
     def _enter(self, job_ids: Sequence[int], *, suspects: bool) -> int:
         settings = self._settings

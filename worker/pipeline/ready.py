@@ -30,8 +30,10 @@ class Ready:
         """An item that was expected is ready, or has failed."""
         with self._changed:
             self._expected[item.predictor] -= 1
-            self._queues[item.predictor].append(item)
-            self._changed.notify_all()
+            queue = self._queues[item.predictor]
+            queue.append(item)
+            if len(queue) == 1 or self._is_due(queue):  # nobody need wake up to see a batch grow
+                self._changed.notify_all()
 
     def take(self) -> list[Item] | None:
         """The next batch, of one predictor: full, or all that can be had soon. None when closed and empty."""

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
-import torch
 from sqlalchemy.orm import Session
 
+from classifier.images import stacked
 from worker.catalogue import serving_release
 from worker.claims import Failure, held_claims, mark_failed, mark_succeeded, release, try_again
 from worker.database import Database
@@ -16,22 +17,22 @@ from worker.jobs import Code
 from worker.labels import store_predictions
 from worker.monitoring.logs import claim_fields
 from worker.monitoring.metrics import stage
-from worker.orm import BundleRow
 from worker.pipeline.flight import Item
 from worker.settings import Settings
 
 log = logging.getLogger("cladist.pipeline")
 
 
-def fetch_content(item: Item, fetcher: Fetcher) -> bytes:
-    """Stage fetch: the bytes of an asset. Raises AssetError, RetryableError."""
+def fetch_content(item: Item, fetcher: Fetcher) -> None:
+    """Stage fetch: leaves the bytes of the asset with the item. Raises AssetError, RetryableError."""
     with stage("fetch"):
-        return fetcher.fetch(item.claim.uri)
+        item.content = fetcher.fetch(item.claim.uri)
 
 
-def decode_content(item: Item, content: bytes) -> None:
-    """Stage decode: leaves the pixels with the item. Raises AssetError."""
-    if item.predictor is not None:
+def decode_content(item: Item) -> None:
+    """Stage decode: leaves pixels with the item in place of its content. Raises AssetError."""
+    content, item.content = item.content, None
+    if item.predictor is not None and content is not None:
         with stage("decode"):
             item.pixels = item.predictor.pixels(content, redacted(item.claim.uri))
 
@@ -40,7 +41,7 @@ def predict_items(items: Sequence[Item]) -> None:
     """Stage predict: one forward pass over the items of one predictor that have pixels."""
     if not items or (predictor := items[0].predictor) is None:
         return
-    pixels = torch.stack([item.pixels for item in items if item.pixels is not None])
+    pixels = stacked([item.pixels for item in items if item.pixels is not None])
     with stage("predict", len(items)):
         predictions = predictor.predict([item.claim.uri for item in items], pixels)
     for item, prediction in zip(items, predictions, strict=True):
@@ -53,7 +54,9 @@ def store_items(items: Sequence[Item], database: Database, settings: Settings) -
         held = held_claims(session, [item.claim for item in items])
         held_ids = {claim.job_id for claim in held}
         alive = [item for item in items if item.claim.job_id in held_ids]
-        _store_predictions(database, session, [item for item in alive if item.prediction is not None])
+        predicted = sorted((item for item in alive if item.prediction is not None), key=_bundle_id)
+        for _, group in groupby(predicted, key=_bundle_id):
+            _store_predictions(database, session, list(group))
         failed = [Failure(item.claim, item.code, str(item.error)) for item in alive if item.code is not None]
         mark_failed(database, session, failed)
         for item in alive:
@@ -86,10 +89,14 @@ def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> 
         isolate(action, items[middle:])
 
 
+def _bundle_id(item: Item) -> int:
+    return item.claim.bundle_id
+
+
 def _store_predictions(database: Database, session: Session, items: Sequence[Item]) -> None:
     if not items or (predictor := items[0].predictor) is None:
         return
-    serving = serving_release(session, session.get_one(BundleRow, items[0].claim.bundle_id))
+    serving = serving_release(session, items[0].claim.bundle_id)
     if serving.release != predictor.hierarchy.release:  # another one was activated meanwhile: answer anew, in that
         release(database, session, [item.claim for item in items])
         return
