@@ -33,7 +33,7 @@ SLACK_S = 2.0
 _BACKBONE = "test_resnet"
 _PATIENCE_S = 120.0
 _POLL_S = 0.05
-_SHOWN_LINES = 120
+_SHOWN_LINES = 400
 _OPEN = (Status.QUEUED, Status.RUNNING)
 
 

@@ -108,10 +108,16 @@ def test_the_bundle_says_its_mode_and_answers_with_every_label(sets: Bundle, pai
 
 
 def test_one_label_gives_one_decision(sets: Bundle, pairs: Manifest) -> None:
+    """Of nearly every image of one colour; what is decided is right at a rate, not each time."""
     predictor = Predictor(sets)
-    image = image_of(pairs, "test-green-green-1.png")
-    (found,) = predictor.predict(["x"], predictor.pixels(image.read_bytes(), "x")[None])
-    assert [decision.path for decision in found.decisions or ()] == [("Cold", "Green")]
+    paths = {"red": "Warm", "orange": "Warm", "blue": "Cold", "green": "Cold"}
+    hits = 0
+    for number in range(PER_SPLIT["test"]):
+        for colour, root in paths.items():
+            image = image_of(pairs, f"test-{colour}-{colour}-{number}.png")
+            (found,) = predictor.predict(["x"], predictor.pixels(image.read_bytes(), "x")[None])
+            hits += [decision.path for decision in found.decisions or ()] == [(root, colour.capitalize())]
+    assert hits >= 12, f"{hits} of 16"
 
 
 def decode(probs: list[float], threshold: float | None) -> dict[str, object]:
