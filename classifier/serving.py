@@ -53,6 +53,8 @@ def folded(backbone: nn.Module, size_px: int) -> nn.Module:
     network that answers otherwise than before is copied without folding.
     """
     plain = copy.deepcopy(backbone).eval().cpu()
+    if next(_pairs(plain), None) is None:
+        return plain
     found = copy.deepcopy(plain)
     for parent, first, second in list(_pairs(found)):
         convolution = cast("nn.Conv2d", parent.get_submodule(first))
