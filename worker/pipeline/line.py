@@ -66,6 +66,7 @@ class Line:
         decoders = settings.decode_threads or len(os.sched_getaffinity(0))
         self._decoders = ThreadPoolExecutor(decoders, "cladist-decode", torch.set_num_threads, (1,))
         self._fetchers = ThreadPoolExecutor(settings.fetch_threads, "cladist-fetch")
+        self._contents = threading.BoundedSemaphore(settings.fetch_threads + decoders)  # held in memory at once
         self._models = [
             threading.Thread(target=self._predict_all, name=f"cladist-model-{number}", daemon=True)
             for number in range(passes)
@@ -81,8 +82,12 @@ class Line:
         items = [Item(claim) for claim in claims]
         self._flight.add(items)
         items.sort(key=lambda item: item.claim.bundle_id)
-        for bundle_id, group in groupby(items, key=lambda item: item.claim.bundle_id):
-            self._enter_bundle(bundle_id, list(group))
+        try:
+            for bundle_id, group in groupby(items, key=lambda item: item.claim.bundle_id):
+                self._enter_bundle(bundle_id, list(group))
+        except DatabaseError:
+            self._flight.remove(item for item in items if item.predictor is None and item.stage is Stage.WAITING)
+            raise
 
     def close(self, grace_s: float) -> bool:
         """Finish what was begun, give back what was not, and end all threads. False when that takes too long."""
@@ -102,8 +107,8 @@ class Line:
     def _enter_bundle(self, bundle_id: int, items: Sequence[Item]) -> None:
         try:
             predictor = self._insist(lambda: self._predictors.get(bundle_id))
+            batch_size = self._batch_size(predictor)
         except DatabaseError:
-            self._flight.remove(items)
             raise
         except BundleError as error:
             self._fail_all(items, error, Code(error.code))
@@ -113,7 +118,7 @@ class Line:
             log.exception("bundle %d cannot be loaded", bundle_id)
             self._fail_all(items, error)
         else:
-            self._ready.expect(predictor, len(items), self._batch_size(predictor))
+            self._ready.expect(predictor, len(items), batch_size)
             for item in items:
                 item.predictor = predictor
                 self._fetchers.submit(self._fetch, item)
@@ -132,8 +137,10 @@ class Line:
             self._put(item)
 
     def _fetch(self, item: Item) -> None:
+        self._contents.acquire()  # a decoder gives it back
         self._attempt(item, Stage.FETCH, lambda: fetch_content(item, self._fetcher))
         if item.content is None:
+            self._contents.release()
             self._put(item)
         else:
             self._flight.enter(Stage.WAITING, [item])
@@ -141,6 +148,7 @@ class Line:
 
     def _decode(self, item: Item) -> None:
         self._attempt(item, Stage.DECODE, lambda: decode_content(item))
+        self._contents.release()
         self._put(item)
 
     def _attempt(self, item: Item, stage: Stage, action: Callable[[], None]) -> None:

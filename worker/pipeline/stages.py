@@ -54,8 +54,8 @@ def store_items(items: Sequence[Item], database: Database, settings: Settings) -
         held = held_claims(session, [item.claim for item in items])
         held_ids = {claim.job_id for claim in held}
         alive = [item for item in items if item.claim.job_id in held_ids]
-        predicted = sorted((item for item in alive if item.prediction is not None), key=_bundle_id)
-        for _, group in groupby(predicted, key=_bundle_id):
+        predicted = sorted((item for item in alive if item.prediction is not None), key=_answered_by)
+        for _, group in groupby(predicted, key=_answered_by):
             _store_predictions(database, session, list(group))
         failed = [Failure(item.claim, item.code, str(item.error)) for item in alive if item.code is not None]
         mark_failed(database, session, failed)
@@ -89,8 +89,9 @@ def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> 
         isolate(action, items[middle:])
 
 
-def _bundle_id(item: Item) -> int:
-    return item.claim.bundle_id
+def _answered_by(item: Item) -> tuple[int, str]:
+    """The bundle, and the release that it answered in: another one may have been activated while items were waiting."""
+    return item.claim.bundle_id, item.predictor.hierarchy.release if item.predictor else ""
 
 
 def _store_predictions(database: Database, session: Session, items: Sequence[Item]) -> None:
