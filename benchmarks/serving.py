@@ -39,12 +39,13 @@ ANSWERS = ("served", "another best", "mean change", "largest change", "full path
 
 
 def seconds(net: nn.Module, images: Tensor) -> float:
-    """Of one round."""
+    """For an image, over one round."""
+    passes = max(1, IMAGES // len(images))
     with torch.inference_mode():
         started = time.perf_counter()
-        for _ in range(max(1, IMAGES // len(images))):
+        for _ in range(passes):
             net(images)
-        return (time.perf_counter() - started) / max(1, IMAGES // len(images)) / len(images)
+        return (time.perf_counter() - started) / (passes * len(images))
 
 
 def speed(backbone: str, batch: int, size_px: int, rounds: int) -> list[object]:
