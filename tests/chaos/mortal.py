@@ -34,16 +34,19 @@ Process = multiprocessing.context.ForkProcess
 _fork = multiprocessing.get_context("fork")
 _RETRY_S = 0.2
 
+forking = threading.Lock()  # held while a process is forked, and while a connection of the parent's is open
+
 
 def start(settings: Settings, log: Path, hooks: Sequence[Hook] = (), *, drain: bool = False) -> Process:
     """A worker in a process of its own; hooks are called in it before it starts."""
     process = _fork.Process(target=_work, args=(settings, log, hooks, drain), daemon=True)
-    process.start()
+    with forking:
+        process.start()
     return process
 
 
 def _work(settings: Settings, log: Path, hooks: Sequence[Hook], drain: bool) -> None:
-    _close_sockets()
+    _let_go_of_sockets()
     with log.open("ab", buffering=0) as stream:
         os.dup2(stream.fileno(), sys.stderr.fileno())
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -62,12 +65,17 @@ def _work(settings: Settings, log: Path, hooks: Sequence[Hook], drain: bool) -> 
     os._exit(0)
 
 
-def _close_sockets() -> None:
-    """Let go of the sockets that a fork inherits: the proxy's connections are to end when the proxy ends them."""
+def _let_go_of_sockets() -> None:
+    """End a fork's share in the connections of its parent: the proxy's are to end when the proxy ends them.
+
+    The numbers stay taken, by /dev/null: Python's own sockets close theirs when they are collected, and would close
+    whatever had been opened under it since.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (numbers, not paths)
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                os.close(int(name))
+                os.dup2(nowhere, int(name))
 
 
 def tell_where_they_are() -> None:

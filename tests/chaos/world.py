@@ -175,11 +175,12 @@ class World:
     @contextmanager
     def _database(self) -> Iterator[Database]:
         """Opened for one question: no connection may live while a process is forked."""
-        database = Database(self.direct_url)
-        try:
-            yield database
-        finally:
-            database.close()
+        with mortal.forking:
+            database = Database(self.direct_url)
+            try:
+                yield database
+            finally:
+                database.close()
 
     def _count(self, query: "object") -> int:
         with self._database() as database, database.read() as session:

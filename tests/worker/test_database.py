@@ -139,18 +139,3 @@ def test_jobs_of_before_come_into_the_first_queue(settings: Settings) -> None:
         assert session.execute(text("SELECT job_id FROM outbox")).scalars().all() == [2]
         assert session.execute(text("SELECT count(*) FROM decisions")).scalar_one() == 1
     database.close()
-
-
-def test_after_a_full_disk_the_file_is_opened_anew(tmp_path: Path) -> None:
-    """What the old connection held to be full is so no more."""
-    database = Database(f"sqlite:///{tmp_path / 'full.db'}")
-    with database.write() as session:
-        session.execute(text("CREATE TABLE filled (content BLOB)"))
-    fill = text("INSERT INTO filled VALUES (zeroblob(1000000))")
-    with database.write() as session:
-        session.execute(text("PRAGMA max_page_count = 2"))  # it lasts as long as the connection
-    with pytest.raises(DatabaseError, match="full"), database.write() as session:
-        session.execute(fill)
-    with database.write() as session:
-        session.execute(fill)
-    database.close()
