@@ -74,7 +74,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         old: Bundle = (read_bundle(options.bundle) if options.bundle
                        else train_bundle(manifest, taxonomy, folder / "old", recipe, progress=progress))  # fmt: skip
         once = old.info.training.changed({"epochs": 1, "plain_tail_fraction": 1.0})
-        gentle = once.changed({"warm_start": old.model, "learning_rate": 1e-3})
+        gentle = once.from_weights().changed({"warm_start": old.model})
         start = (old, difference)
         warm = train_bundle(changed, after, folder / "warm", gentle, start=start, progress=progress)
         cold = train_bundle(changed, after, folder / "cold", once, progress=progress)

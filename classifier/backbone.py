@@ -31,7 +31,7 @@ def make_backbone(name: str, checkpoint: Path | None = None, *, pretrained: bool
     if not timm.is_model(name):
         close = ", ".join(timm.list_models(f"{name.partition('.')[0][:6]}*")[:5])
         raise TrainingError(f"unknown backbone {name!r}" + (f"; close: {close}" if close else ""))
-    fetch = ("." in name and checkpoint is None) if pretrained is None else pretrained
+    fetch = (names_weights(name) and checkpoint is None) if pretrained is None else pretrained
     try:
         network = timm.create_model(name, pretrained=fetch, num_classes=0)
     except (OSError, RuntimeError, ValueError) as error:
@@ -40,6 +40,11 @@ def make_backbone(name: str, checkpoint: Path | None = None, *, pretrained: bool
         _load_checkpoint(network, checkpoint, name)
     config: dict[str, Any] = resolve_data_config({}, model=network)
     return Backbone(network, int(network.head_hidden_size), tuple(config["mean"]), tuple(config["std"]))
+
+
+def names_weights(name: str) -> bool:
+    """Whether a backbone's name has a tag, which stands for pretrained weights."""
+    return "." in name
 
 
 def _load_checkpoint(network: nn.Module, checkpoint: Path, name: str) -> None:

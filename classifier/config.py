@@ -54,9 +54,9 @@ class TrainingConfig(BaseModel):
     epochs: int = Field(default=30, ge=1)
     batch_size: int = Field(default=32, ge=1)
     accumulate_batches: int = Field(default=1, ge=1)  # batches to one step
-    learning_rate: float = Field(default=3e-3, gt=0)
+    learning_rate: float = Field(default=6e-3, gt=0)  # from scratch; from_weights() has that of trained weights
     layer_decay: float = Field(default=1.0, gt=0, le=1)  # of the learning rate, from each block to the one before it
-    weight_decay: float = Field(default=0.05, ge=0)
+    weight_decay: float = Field(default=0.3, ge=0)
     warmup_fraction: float = Field(default=0.15, ge=0, lt=1)  # then a cosine
     clip_norm: float = Field(default=0.0, ge=0)  # of the gradient; 0: not clipped
     ema_decay: float = Field(default=0.998, ge=0, lt=1)  # 0 turns the average of the weights off
@@ -84,6 +84,10 @@ class TrainingConfig(BaseModel):
     def fast(cls) -> Self:
         """A recipe of minutes, for a laptop: fewer epochs of smaller images."""
         return cls(epochs=12, image_size_px=96)
+
+    def from_weights(self) -> Self:
+        """This recipe with the small steps and the light decay that weights trained elsewhere want."""
+        return self.model_copy(update={"learning_rate": 5e-4, "weight_decay": 0.05})
 
     def changed(self, options: dict[str, Any]) -> Self:
         """This recipe with other values. Raises TrainingError, naming the option, on an unknown one or a bad value."""

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import timm
 from command_line import Cladist
 from PIL import Image
+from safetensors.torch import save_file
 
-from classifier.bundle import Bundle
+from classifier.bundle import Bundle, read_bundle
+from classifier.config import TrainingConfig
 from taxonomy import Node, Taxonomy, canonical_json
 
 
@@ -40,6 +43,26 @@ def test_help_loads_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "demo" in done.stdout
     assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.usefixtures("labels")
+def test_weights_from_elsewhere_are_trained_gently(cladist: Cladist) -> None:
+    """A bundle to begin with, or a checkpoint, brings a lower learning rate along, unless one is asked for."""
+    cladist.ok(*TRAIN, "--out", "b")
+    cladist.ok("train", "--labels", "labels.csv", "--from", "b", "--epochs", "1", "--out", "warm")
+    again = ("--checkpoint", "weights.safetensors", "--option", "weight_decay=0.01")
+    network = timm.create_model("test_resnet", num_classes=0)
+    save_file(network.state_dict(), cladist.folder / "weights.safetensors")
+    cladist.ok(*TRAIN, *again, "--out", "loaded")
+    scratch, warm, loaded = (read_bundle(cladist.folder / name).info.training for name in ("b", "warm", "loaded"))
+    gentle = TrainingConfig().from_weights()
+    assert (scratch.learning_rate, scratch.weight_decay) == (
+        TrainingConfig().learning_rate,
+        TrainingConfig().weight_decay,
+    )
+    assert (warm.learning_rate, warm.weight_decay) == (gentle.learning_rate, gentle.weight_decay)
+    assert (loaded.learning_rate, loaded.weight_decay) == (gentle.learning_rate, 0.01)
+    assert gentle.learning_rate < scratch.learning_rate
 
 
 @pytest.mark.usefixtures("labels")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from classifier.backbone import names_weights
 from classifier.bundle import read_bundle
 from classifier.config import TrainingConfig
 from classifier.learning import Start, train_bundle
@@ -65,6 +66,8 @@ def train(
     named = {"mode": mode, "backbone": backbone, "epochs": epochs, "image_size_px": image_size, "seed": seed}
     chosen = {name: value for name, value in named.items() if value is not None}
     recipe = TrainingConfig.fast() if fast else begun[0].info.training if begun else _DEFAULTS
+    if begun or checkpoint or names_weights(backbone or parts.get("backbone", "")):
+        recipe = recipe.from_weights()
     config = recipe.changed({**parts, **chosen, "warm_start": begun[0].model if begun else ""})
     if begun and config.head_width != begun[0].info.training.head_width:
         raise click.UsageError("--from brings the heads along: leave head_width as it is")
