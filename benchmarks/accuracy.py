@@ -17,11 +17,13 @@ import torch
 from baselines import FLAT, INDEPENDENT, IndependentLevels
 
 from classifier.bundle import write_bundle
+from classifier.calibrating import CalibrationOptions
 from classifier.config import TrainingConfig
 from classifier.evaluation import evaluate
-from classifier.learning import bundle_info, calibrate, train_model
+from classifier.learning import bundle_info, train_model
 from classifier.manifest import Manifest, read_manifest
 from classifier.method import PATH_SOFTMAX
+from classifier.model import calibrate
 from taxonomy import Hierarchy, Taxonomy, read_taxonomy
 from worker.terminal import print_table, progress_bars
 
@@ -40,7 +42,8 @@ def measure(
         started, cpu_started = time.monotonic(), time.process_time()
         model, backbone = train_model(train, hierarchy, config, Path(work), method=METHODS[name], progress=progress)
         minutes, cpu_minutes = (time.monotonic() - started) / 60, (time.process_time() - cpu_started) / 60
-        calibration = calibrate(model, val, "val", config.target_accuracy, progress, need_threshold=False)
+        options = CalibrationOptions(config.target_accuracy)
+        calibration = calibrate(model, val, "val", options, progress, need_threshold=False)
         if isinstance(model.output, IndependentLevels):
             model.output.contradictions = 0
         metrics = evaluate(model.climbs(test, calibration, progress), calibration)

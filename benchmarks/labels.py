@@ -31,7 +31,7 @@ from classifier.decision import Alternative, AssetPrediction, Decision, LevelLab
 from worker.bulk import insert_rows
 from worker.claims import Claim
 from worker.database import Database
-from worker.labels import MODEL, LabelledAsset, labels_under, store_predictions
+from worker.labels import MODEL, LabelledAsset, hold_assets, labels_under, store_predictions
 from worker.orm import AssetRow, BundleRow, DecisionRow, JobRow, LabelRow, ReleaseRow
 from worker.terminal import print_table
 
@@ -104,6 +104,7 @@ def store_batches(database: Database, all_of_them: Sequence[Result], batch: int)
     pending = iter(all_of_them)
     while some := list(islice(pending, batch)):
         with database.write() as session:
+            hold_assets(session, [claim.asset_id for claim, _ in some])
             store_predictions(session, some, 1)
 
 

@@ -14,7 +14,6 @@ from classifier.adaptation import adapted_calibration
 from classifier.backbone import Backbone, default_device, make_backbone
 from classifier.bundle import Bundle, BundleInfo, library_versions, write_bundle, write_calibration, write_metrics
 from classifier.calibrating import CalibrationOptions
-from classifier.calibration import Calibration
 from classifier.config import TrainingConfig
 from classifier.course import make_course
 from classifier.dataset import check_images
@@ -24,7 +23,7 @@ from classifier.heads import HierarchicalNet, narrowed
 from classifier.labelsets import LabelSetModel
 from classifier.manifest import Manifest, Sample
 from classifier.method import Method
-from classifier.model import Model, calibrate_any, measure, open_model
+from classifier.model import Model, calibrate, measure, open_model
 from classifier.multilabel import SigmoidMax
 from classifier.progress import Progress, silent
 from classifier.running import channel_stats
@@ -81,7 +80,9 @@ def train_bundle(
             raise TrainingError(f"{work}: cannot be written: {error.strerror or error}") from None
         raise
     served = replace(model, net=serving_net(model.net, default_device(), model.size_px))
-    calibration = calibrate(served, val, val_name, config.target_accuracy, progress, need_threshold=False)
+    calibration = calibrate(
+        served, val, val_name, CalibrationOptions(config.target_accuracy), progress, need_threshold=False
+    )
     metrics = measure(served, val, calibration, progress)
     bundle = write_bundle(out, model.net, bundle_info(config, backbone, hierarchy), taxonomy, calibration)
     write_metrics(bundle, val_name, metrics)
@@ -138,20 +139,6 @@ def train_model(
     return Model(trained, course.output, hierarchy, stats, config.test_size_px), backbone
 
 
-def calibrate(
-    model: Model | LabelSetModel,
-    samples: Sequence[Sample],
-    split: str,
-    target_accuracy: float,
-    progress: Progress = silent,
-    *,
-    need_threshold: bool = True,
-) -> Calibration:
-    """Calibrate for one target, the other options being the defaults: see `classifier.calibrating`."""
-    options = CalibrationOptions(target_accuracy)
-    return calibrate_any(model, samples, split, options, progress, need_threshold=need_threshold)
-
-
 def recalibrate_bundle(
     bundle: Bundle, samples: Sequence[Sample], split: str, options: CalibrationOptions, progress: Progress = silent
 ) -> Bundle:
@@ -160,7 +147,7 @@ def recalibrate_bundle(
     Raises CalibrationError, and TaxonomyError on an unknown node.
     """
     model = open_model(bundle)
-    calibration = calibrate_any(model, samples, split, options, progress)
+    calibration = calibrate(model, samples, split, options, progress)
     written = write_calibration(bundle, calibration)
     write_metrics(written, split, measure(model, samples, calibration, progress))
     return written

@@ -85,7 +85,7 @@ def open_model(bundle: Bundle, difference: Difference | None = None) -> Model | 
     return Model(net, output, hierarchy, stats, size_px)
 
 
-def calibrate_any(
+def calibrate(
     model: Model | LabelSetModel,
     samples: Sequence[Sample],
     split: str,

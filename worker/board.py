@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, delete, select, update
 from sqlalchemy.orm import Session
 
+from worker.bulk import is_any_of
 from worker.database import Database
 from worker.dead import FRESH
 from worker.errors import InvalidMoveError, LookupFailedError
@@ -38,7 +39,10 @@ def show_job(session: Session, job_id: int) -> dict[str, Any]:
 
 def jobs_of(session: Session, job_ids: Sequence[int]) -> list[dict[str, Any]]:
     """These jobs in the order of their ids. Raises LookupFailedError when one is missing."""
-    found = [_as_dict(row) for row in session.execute(_jobs().where(JobRow.id.in_(job_ids)).order_by(JobRow.id))]
+    found = [
+        _as_dict(row)
+        for row in session.execute(_jobs().where(is_any_of(session, JobRow.id, job_ids)).order_by(JobRow.id))
+    ]
     missing = sorted(set(job_ids) - {job["job"] for job in found})
     if missing:
         raise LookupFailedError(f"no job has the id {missing[0]}")
@@ -56,7 +60,11 @@ def wait_for_jobs(database: Database, job_ids: list[int], timeout_s: float | Non
     end = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
         with database.read() as session:
-            query = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.status.in_(sorted(OPEN))).limit(1)
+            query = (
+                select(JobRow.id)
+                .where(is_any_of(session, JobRow.id, job_ids), JobRow.status.in_(sorted(OPEN)))
+                .limit(1)
+            )
             if session.scalar(query) is None:
                 return True
         if end is not None and time.monotonic() > end:

@@ -1,14 +1,15 @@
 """Claim jobs by lease and attempt, and settle them; every write is fenced by the attempt."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, or_, select, tuple_, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from worker import backoff
+from worker.bulk import is_any_of
 from worker.database import Database
 from worker.jobs import SUSPECT, Code, Status, sources
 from worker.monitoring.metrics import CLAIMED, count_ended
@@ -48,27 +49,26 @@ def claim_jobs(
     for: the relay publishes before it commits, and a message passed over then would be lost.
     """
     with database.write() as session:
-        free = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.status.in_(sources(Status.RUNNING)))
+        free = select_claims().where(is_any_of(session, JobRow.id, job_ids), JobRow.status.in_(sources(Status.RUNNING)))
         if not suspects:
             free = free.where(or_(JobRow.code.is_(None), JobRow.code.not_in(sorted(SUSPECT))))
-        locked = session.scalars(free.order_by(JobRow.id).with_for_update()).all()
-        if not locked:
+        found = as_claims(session, free.with_for_update(of=JobRow))
+        if not found:
             return []
         lease_until = database.now(session) + timedelta(seconds=lease_s)
         session.execute(
             update(JobRow)
-            .where(JobRow.id.in_(locked))
+            .where(is_any_of(session, JobRow.id, [claim.job_id for claim in found]))
             .values(status=Status.RUNNING, attempt=JobRow.attempt + 1, lease_until=lease_until, worker=worker)
         )
-        claims = as_claims(session, select_claims().where(JobRow.id.in_(locked)))
-    CLAIMED.inc(len(claims))
-    return claims
+    CLAIMED.inc(len(found))
+    return [replace(claim, attempt=claim.attempt + 1) for claim in found]
 
 
 def suspects_among(database: Database, job_ids: Sequence[int]) -> list[int]:
     """Those of the jobs that are queued and may have killed their last worker."""
     with database.read() as session:
-        queued = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.status == Status.QUEUED)
+        queued = select(JobRow.id).where(is_any_of(session, JobRow.id, job_ids), JobRow.status == Status.QUEUED)
         return list(session.scalars(queued.where(JobRow.code.in_(sorted(SUSPECT))).order_by(JobRow.id)))
 
 
@@ -90,17 +90,19 @@ def extend_leases(database: Database, claims: Sequence[Claim], lease_s: float) -
     with database.write() as session:
         held = held_claims(session, claims)
         lease_until = database.now(session) + timedelta(seconds=lease_s)
-        session.execute(update(JobRow).where(JobRow.id.in_([c.job_id for c in held])).values(lease_until=lease_until))
+        session.execute(
+            update(JobRow)
+            .where(is_any_of(session, JobRow.id, [c.job_id for c in held]))
+            .values(lease_until=lease_until)
+        )
 
 
 def held_claims(session: Session, claims: Sequence[Claim]) -> list[Claim]:
     """Those of the claims that still hold, locked until the transaction ends."""
-    fence = tuple_(JobRow.id, JobRow.attempt).in_([(claim.job_id, claim.attempt) for claim in claims])
-    rows = session.scalars(
-        select(JobRow.id).where(JobRow.status == Status.RUNNING, fence).order_by(JobRow.id).with_for_update()
-    )
-    held = set(rows)
-    return [claim for claim in claims if claim.job_id in held]
+    mine = is_any_of(session, JobRow.id, [claim.job_id for claim in claims])
+    running = select(JobRow.id, JobRow.attempt).where(JobRow.status == Status.RUNNING, mine).order_by(JobRow.id)
+    attempts = {row.id: row.attempt for row in session.execute(running.with_for_update())}
+    return [claim for claim in claims if attempts.get(claim.job_id) == claim.attempt]
 
 
 def mark_succeeded(database: Database, session: Session, held: Sequence[Claim]) -> None:
@@ -157,7 +159,9 @@ def release(database: Database, session: Session, held: Sequence[Claim]) -> None
 def _requeue(session: Session, held: Sequence[Claim], **values: Any) -> None:
     session.execute(
         update(JobRow)
-        .where(JobRow.id.in_([claim.job_id for claim in held]), JobRow.status.in_(sources(Status.QUEUED)))
+        .where(
+            is_any_of(session, JobRow.id, [claim.job_id for claim in held]), JobRow.status.in_(sources(Status.QUEUED))
+        )
         .values(status=Status.QUEUED, lease_until=None, published_at=None, **values)
     )
 
@@ -172,7 +176,7 @@ def _settle(
 ) -> None:
     session.execute(
         update(JobRow)
-        .where(JobRow.id.in_(job_ids), JobRow.status.in_(sources(status)))
+        .where(is_any_of(session, JobRow.id, job_ids), JobRow.status.in_(sources(status)))
         .values(
             status=status,
             code=code,

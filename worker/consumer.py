@@ -11,7 +11,7 @@ from celery.signals import worker_shutting_down
 from celery.worker.consumer import Consumer
 from celery.worker.loops import synloop
 
-_LOOK_S = 0.1  # how often a consumer of the in-process broker looks whether it should stop; Celery's own: 2 s, twice
+LOOK_S = 0.1  # how often a consumer of the in-process broker looks whether it should stop; Celery's own: 2 s, twice
 
 
 def consume(app: Celery, on_stop: Callable[[], None]) -> None:
@@ -66,7 +66,7 @@ def _prompt_loop(consumer: Any, connection: Any, *args: Any, **kwargs: Any) -> N
 
 
 class _PromptConnection:
-    """A connection that waits for events for no longer than `_LOOK_S`, and not in vain.
+    """A connection that waits for events for no longer than `LOOK_S`, and not in vain.
 
     Where the broker goes away while a message is acknowledged, Celery logs that and goes on with the channel; this one
     counts the message as taken and asks for no other one ever again. Between two messages none is taken: such a channel
@@ -84,4 +84,4 @@ class _PromptConnection:
         """Wait for an event; raises TimeoutError where none comes, ConnectionResetError on a channel that is deaf."""
         if not self._consumer.task_consumer.channel.qos.can_consume():
             raise ConnectionResetError("a message could not be acknowledged")
-        return self._connection.drain_events(timeout=min(timeout, _LOOK_S))
+        return self._connection.drain_events(timeout=min(timeout, LOOK_S))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from classifier.decision import AssetPrediction
-from worker.bulk import insert_rows
+from worker.bulk import insert_rows, is_any_of
 from worker.claims import Claim
 from worker.orm import AssetRow, BundleRow, DecisionRow, LabelRow
 
@@ -34,15 +34,15 @@ class LabelledAsset:
 
 
 def store_predictions(session: Session, results: Sequence[tuple[Claim, AssetPrediction]], release_id: int) -> None:
-    """Write labels and decisions of one bundle; what it said of these assets in this release before is replaced."""
+    """Write labels and decisions of one bundle; what it said of these assets in this release before is replaced.
+
+    The caller holds the assets, by `hold_assets`.
+    """
     latest = {claim.asset_id: (claim, prediction) for claim, prediction in results}
     bundle_ids = {claim.bundle_id for claim, _ in results}
-    assets = select(AssetRow.id).where(AssetRow.id.in_(latest)).order_by(AssetRow.id)
-    # two jobs on one asset write one after the other; new jobs on it may be submitted meanwhile
-    session.execute(assets.with_for_update(key_share=True)).all()
     session.execute(
         delete(LabelRow).where(
-            LabelRow.asset_id.in_(latest),
+            is_any_of(session, LabelRow.asset_id, latest),
             of_release(release_id),
             LabelRow.bundle_id.in_(bundle_ids),
             LabelRow.source == MODEL,
@@ -51,6 +51,15 @@ def store_predictions(session: Session, results: Sequence[tuple[Claim, AssetPred
     labels = (row for claim, prediction in latest.values() for row in _label_rows(claim, prediction, release_id))
     insert_rows(session, LabelRow, _LABEL_COLUMNS, labels)
     insert_rows(session, DecisionRow, _DECISION_COLUMNS, (_decision_row(*result) for result in results))
+
+
+def hold_assets(session: Session, asset_ids: Sequence[int]) -> None:
+    """Let nobody else write labels of these assets until the transaction ends; new jobs on them may be submitted.
+
+    All that a transaction writes labels of is to be held at once: in one order for all, none waits in a circle.
+    """
+    assets = select(AssetRow.id).where(is_any_of(session, AssetRow.id, asset_ids)).order_by(AssetRow.id)
+    session.execute(assets.with_for_update(key_share=True)).all()
 
 
 def of_release(release_id: int) -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from worker.bulk import is_any_of
 from worker.database import Database
 from worker.orm import JobRow, OutboxRow
 
@@ -28,7 +29,7 @@ def enqueue(database: Database, session: Session, notices: Sequence[Notice]) -> 
     if not notices:
         return
     wanted = [notice.job_id for notice in notices]
-    jobs = select(JobRow.id, JobRow.queue_id, JobRow.tenant_id).where(JobRow.id.in_(wanted))
+    jobs = select(JobRow.id, JobRow.queue_id, JobRow.tenant_id).where(is_any_of(session, JobRow.id, wanted))
     lines = {job_id: (queue_id, tenant_id) for job_id, queue_id, tenant_id in session.execute(jobs)}
     dialect = sqlite if database.is_sqlite else postgresql
     statement = dialect.insert(OutboxRow)
@@ -53,4 +54,4 @@ def promote(session: Session, now: datetime) -> None:
     due = select(OutboxRow.id).where(OutboxRow.due_at <= now).order_by(OutboxRow.due_at).limit(_PROMOTED)
     found = session.scalars(due.with_for_update(skip_locked=True)).all()
     if found:
-        session.execute(update(OutboxRow).where(OutboxRow.id.in_(found)).values(due_at=None))
+        session.execute(update(OutboxRow).where(is_any_of(session, OutboxRow.id, found)).values(due_at=None))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import select, update
 
 from worker.backoff import LONGEST_S
+from worker.bulk import is_any_of
 from worker.claims import as_claims, select_claims, try_again
 from worker.database import Database
 from worker.jobs import SUSPECT, Code
@@ -79,6 +80,8 @@ def _republish(database: Database, republish_s: float) -> int:
         ).all()
         if not forgotten:
             return 0
-        session.execute(update(JobRow).where(JobRow.id.in_([row.id for row in forgotten])).values(published_at=None))
+        session.execute(
+            update(JobRow).where(is_any_of(session, JobRow.id, [row.id for row in forgotten])).values(published_at=None)
+        )
         enqueue(database, session, [Notice(row.id, alone=row.code in SUSPECT) for row in forgotten])
         return len(forgotten)

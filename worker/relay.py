@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Integer, Select, bindparam, delete, distinct, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from worker.bulk import is_any_of
 from worker.database import Database
 from worker.jobs import Status
 from worker.lines import Waiting, next_jobs
@@ -90,11 +91,15 @@ def _mark_published(session: Session, jobs: Sequence[Waiting], now: datetime) ->
     Jobs that another transaction holds stay for a later round. Jobs are locked before their outbox rows, as everywhere.
     """
     by_id = {job.job_id: job for job in jobs}
-    held = select(JobRow.id, JobRow.status).where(JobRow.id.in_(by_id)).order_by(JobRow.id)
+    held = select(JobRow.id, JobRow.status).where(is_any_of(session, JobRow.id, by_id)).order_by(JobRow.id)
     found = {row.id: row.status for row in session.execute(held.with_for_update(skip_locked=True))}
     ready = [job for job in jobs if found.get(job.job_id) == Status.QUEUED]
-    session.execute(update(JobRow).where(JobRow.id.in_([job.job_id for job in ready])).values(published_at=now))
-    session.execute(delete(OutboxRow).where(OutboxRow.id.in_([by_id[job_id].row_id for job_id in found])))
+    session.execute(
+        update(JobRow).where(is_any_of(session, JobRow.id, [job.job_id for job in ready])).values(published_at=now)
+    )
+    session.execute(
+        delete(OutboxRow).where(is_any_of(session, OutboxRow.id, [by_id[job_id].row_id for job_id in found]))
+    )
     return ready
 
 

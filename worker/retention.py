@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from worker.bulk import is_any_of
 from worker.database import Database
 from worker.jobs import FINISHED, Status
 from worker.orm import DecisionRow, JobRow, OutboxRow
@@ -49,9 +50,11 @@ def purge_jobs(
 
 def _delete(session: Session, job_ids: Sequence[int], before: datetime) -> list[int]:
     """Delete those of the jobs that have not been tried again since."""
-    still = select(JobRow.id).where(JobRow.id.in_(job_ids), JobRow.finished_at < before).order_by(JobRow.id)
+    still = (
+        select(JobRow.id).where(is_any_of(session, JobRow.id, job_ids), JobRow.finished_at < before).order_by(JobRow.id)
+    )
     held = list(session.scalars(still.with_for_update(skip_locked=True)))
-    session.execute(delete(DecisionRow).where(DecisionRow.job_id.in_(held)))
-    session.execute(delete(OutboxRow).where(OutboxRow.job_id.in_(held)))
-    session.execute(delete(JobRow).where(JobRow.id.in_(held)))
+    session.execute(delete(DecisionRow).where(is_any_of(session, DecisionRow.job_id, held)))
+    session.execute(delete(OutboxRow).where(is_any_of(session, OutboxRow.job_id, held)))
+    session.execute(delete(JobRow).where(is_any_of(session, JobRow.id, held)))
     return held

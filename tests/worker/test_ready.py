@@ -110,7 +110,9 @@ class Machine:
         pytest.param(
             lambda size: 0.02 * size if size < 8 else 0.0202 * size, 4, id="none that is slower than one by one"
         ),
-        pytest.param(lambda size: (0.02 if size == 1 else 0.01) * size, LARGEST, id="of equally fast ones the largest"),
+        pytest.param(
+            lambda size: (0.004 if size == 1 else 0.002) * size, LARGEST, id="of equally fast ones the largest"
+        ),
     ],
 )
 def test_the_batch_size_is_the_fastest(predictors: list[Predictor], seconds: Callable[[int], float], best: int) -> None:

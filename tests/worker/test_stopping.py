@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from command_line import environment
 from poisoned_worker import poison
 from sqlalchemy import select
@@ -19,15 +18,12 @@ from classifier.bundle import Bundle
 from classifier.runtime import Predictor
 from taxonomy import Node, Taxonomy
 from worker.bootstrap import Services
-from worker.claims import claim_jobs
 from worker.database import Database
 from worker.errors import StoppingError
 from worker.orm import JobRow, LabelRow, OutboxRow
 from worker.pipeline import Pipeline
-from worker.pipeline.flight import Item
 from worker.pipeline.keeper import EXIT_STUCK
 from worker.pipeline.sizing import IN_ALL
-from worker.pipeline.stages import store_items
 from worker.registry import Predictors, add_bundle
 from worker.relay import relay_once
 from worker.releases import add_release, find_release
@@ -140,29 +136,6 @@ def test_a_release_activated_in_flight_is_the_one_answered_in(
     assert {(job.status, job.attempt) for job in jobs(services.database)} == {("succeeded", 1)}
     with services.database.read() as session:
         assert set(session.scalars(select(LabelRow.release_id))) == {new_id}
-
-
-@pytest.mark.parametrize("newest_first", [True, False])
-def test_answers_of_two_releases_are_not_mixed_when_stored_together(
-    services: Services, submitted: Submitted, make_images: MakeImages, *, newest_first: bool
-) -> None:
-    """In one transaction those of the active release are stored, and those of the old one given back."""
-    database, settings = services.database, services.settings
-    claims = claim_jobs(database, submitted(make_images(2)), settings.worker_name, settings.lease_s)
-    before = Predictors(database).get(claims[0].bundle_id)
-    with database.write() as session:
-        renamed = Taxonomy([Node("shape", "Form"), Node("square", "Square", ("shape",)), Node("colour", "Colour")])
-        new_id = add_release(database, session, renamed, find_release(session, "default").name, activate=True).id
-    after = Predictors(database).get(claims[0].bundle_id)
-    found = [Item(claims[0], predictor=after), Item(claims[1], predictor=before)]
-    for item in found:
-        size_px = item.predictor.bundle.info.image_size_px
-        (item.prediction,) = item.predictor.predict([""], torch.zeros(1, 3, size_px, size_px, dtype=torch.uint8))
-    store_items(found if newest_first else found[::-1], database, settings)
-    assert {job.id: job.status for job in jobs(database)} == {claims[0].job_id: "succeeded", claims[1].job_id: "queued"}
-    with database.read() as session:
-        assert set(session.scalars(select(LabelRow.release_id))) == {new_id}
-        assert set(session.scalars(select(LabelRow.asset_id))) == {claims[0].asset_id}
 
 
 def test_a_bundle_activated_under_load_loses_no_job(

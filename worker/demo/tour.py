@@ -33,7 +33,11 @@ FIGURES_CONFIG = TrainingConfig(
     image_size_px=64,
     start_size_px=64,
     test_scale=1.0,
+    learning_rate=3e-3,
+    weight_decay=0.05,
     cutmix_probability=0.0,
+    mixup_probability=0.0,
+    erasing_probability=0.0,
     label_smoothing=0.05,
     crop_min_area=0.7,
 )

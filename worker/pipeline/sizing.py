@@ -12,10 +12,10 @@ log = logging.getLogger("cladist.pipeline")
 
 Clock = Callable[[], float]
 
-LARGEST = 32  # of one forward pass
-IN_ALL = 64  # of those side by side: as many as a message has, so that the next one is got ready meanwhile
+LARGEST = 64  # of one forward pass
+IN_ALL = 128  # of those side by side: as many as the relay lets into the broker for one worker
 _ROUNDS = 3  # forward passes of each size; the fastest counts, as it was disturbed least
-_BUDGET_S = 1.5  # no larger size is tried after this
+_BUDGET_S = 1.5  # no larger size is tried after this, so that no pass takes much longer than a second
 _AS_FAST = 1.03  # times the time of the fastest: as fast as that, as far as can be measured
 
 

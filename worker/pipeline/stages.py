@@ -14,7 +14,7 @@ from worker.errors import DatabaseError, RetryableError
 from worker.fetch.fetcher import Fetcher
 from worker.fetch.redaction import redacted
 from worker.jobs import Code
-from worker.labels import store_predictions
+from worker.labels import hold_assets, store_predictions
 from worker.monitoring.logs import claim_fields
 from worker.monitoring.metrics import stage
 from worker.pipeline.flight import Item
@@ -55,6 +55,8 @@ def store_items(items: Sequence[Item], database: Database, settings: Settings) -
         held_ids = {claim.job_id for claim in held}
         alive = [item for item in items if item.claim.job_id in held_ids]
         predicted = sorted((item for item in alive if item.prediction is not None), key=_answered_by)
+        if predicted:
+            hold_assets(session, [item.claim.asset_id for item in predicted])
         for _, group in groupby(predicted, key=_answered_by):
             _store_predictions(database, session, list(group))
         failed = [Failure(item.claim, item.code, str(item.error)) for item in alive if item.code is not None]
