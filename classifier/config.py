@@ -86,8 +86,9 @@ class TrainingConfig(BaseModel):
         return cls(epochs=12, image_size_px=96, erasing_probability=0.0, mixup_probability=0.0)
 
     def from_weights(self) -> Self:
-        """This recipe with the small steps and the light decay that weights trained elsewhere want."""
-        return self.model_copy(update={"learning_rate": 5e-4, "weight_decay": 0.05})
+        """This recipe with steps as small and a decay as light as weights trained elsewhere want, or less."""
+        gentle = {"learning_rate": min(self.learning_rate, 5e-4), "weight_decay": min(self.weight_decay, 0.05)}
+        return self.model_copy(update=gentle)
 
     def changed(self, options: dict[str, Any]) -> Self:
         """This recipe with other values. Raises TrainingError, naming the option, on an unknown one or a bad value."""

@@ -121,6 +121,19 @@ def test_the_batch_size_is_the_fastest(predictors: list[Predictor], seconds: Cal
     assert measure_batch_size(machine, machine.clock) == best
 
 
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("of 64")])
+def test_a_size_that_memory_does_not_hold_is_not_taken(predictors: list[Predictor], error: Exception) -> None:
+    """The largest one below it is."""
+
+    def seconds(size: int) -> float:
+        if size > 16:
+            raise error
+        return 0.001 * size
+
+    machine = Machine(predictors[0].bundle, seconds)
+    assert measure_batch_size(machine, machine.clock) == 16
+
+
 def test_it_is_measured_once_for_each_bundle_unless_given(predictors: list[Predictor]) -> None:
     """Once measured it is known, for this bundle alone; a size that is given is never measured."""
     machine = Machine(predictors[0].bundle, lambda _: 0.001)

@@ -13,7 +13,7 @@ log = logging.getLogger("cladist.pipeline")
 Clock = Callable[[], float]
 
 LARGEST = 64  # of one forward pass
-IN_ALL = 128  # of those side by side: as many as the relay lets into the broker for one worker
+IN_ALL = 64  # of those side by side: half of what the relay lets in, so that the next ones are got ready meanwhile
 _ROUNDS = 3  # forward passes of each size; the fastest counts, as it was disturbed least
 _BUDGET_S = 1.5  # no larger size is tried after this, so that no pass takes much longer than a second
 _AS_FAST = 1.03  # times the time of the fastest: as fast as that, as far as can be measured
@@ -51,7 +51,11 @@ def measure_batch_size(predictor: Predictor, clock: Clock = time.perf_counter, l
     found = {1: _seconds_per_image(predictor, 1, clock)}
     size = 2
     while size <= largest and clock() - started < _BUDGET_S:
-        found[size] = _seconds_per_image(predictor, size, clock)
+        try:
+            found[size] = _seconds_per_image(predictor, size, clock)
+        except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is one: smaller batches go
+            log.warning("%s: no batches of %d: %s", predictor.bundle.model, size, error)
+            break
         size *= 2
     bound_s = min(found[1], _AS_FAST * min(found.values()))
     return max(size for size, seconds in found.items() if seconds <= bound_s)

@@ -51,9 +51,8 @@ def predict_items(items: Sequence[Item]) -> None:
 def store_items(items: Sequence[Item], database: Database, settings: Settings) -> None:
     """Stage store: labels, decisions and states of the items in one transaction, fenced by their attempts."""
     with stage("store"), database.write() as session:
-        held = held_claims(session, [item.claim for item in items])
-        held_ids = {claim.job_id for claim in held}
-        alive = [item for item in items if item.claim.job_id in held_ids]
+        held = set(held_claims(session, [item.claim for item in items]))
+        alive = [item for item in items if item.claim in held]
         predicted = sorted((item for item in alive if item.prediction is not None), key=_answered_by)
         if predicted:
             hold_assets(session, [item.claim.asset_id for item in predicted])
