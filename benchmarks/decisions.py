@@ -96,15 +96,15 @@ def main() -> None:
         fitted = fitted.model_copy(update={"energy": fit_energy_check(seen.energies)})
     found = measured(seen, climbs, fitted, options.targets)
     splits = resplit(climbs, fitted, options.targets, len(val), options.splits)
-    levels = [(row["level"], row["ece"]) for row in evaluate(climbs, fitted)["levels"]]
+    levels = [(row["level"], row["ece"], row["ece_by_chance"]) for row in evaluate(climbs, fitted)["levels"]]
     if options.out:
         tables = {"val_to_test": [dict(zip(COLUMNS, row, strict=True)) for row in found],
                   "resplit": [dict(zip(SPLIT_COLUMNS, row, strict=True)) for row in splits],
-                  "ece": dict(levels)}  # fmt: skip
+                  "ece": {level: error for level, error, _ in levels}}  # fmt: skip
         options.out.write_text(json.dumps(tables, indent=1), encoding="utf-8")
     print_table(f"calibrated on val ({len(val)}), measured on test ({len(test)})", COLUMNS, found)
     print_table(f"test split at random, {len(val)} to calibrate", SPLIT_COLUMNS, splits)
-    print_table("ECE on test", ("level", "ECE"), levels)
+    print_table("ECE on test", ("level", "ECE", "by chance"), levels)
 
 
 if __name__ == "__main__":

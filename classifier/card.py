@@ -15,7 +15,7 @@ def model_card(
     """Markdown: what the model is, how it was measured, and how far to trust it."""
     levels = "\n".join(
         f"| {row['level']} | {row['nodes']} | {row['top1']:.3f} | {row['top5']:.3f} | {row['macro_top1']:.3f} "
-        f"| {row['ece']:.3f} |"
+        f"| {row['ece']:.3f} | {row['ece_by_chance']:.3f} |"
         for row in metrics["levels"]
     )
     return f"""# {info.backbone} on taxonomy {info.release[:12]}
@@ -28,9 +28,11 @@ seed {info.training.seed}.{_mode(info)} Probabilities are coherent: no node is m
 
 Full-path accuracy {metrics["full_path_accuracy"]:.3f}, hierarchical F1 {metrics["hierarchical_f1"]:.3f}.
 {_sets(metrics)}
-| level | nodes | top-1 | top-5 | macro top-1 | ECE |
-|---|---|---|---|---|---|
+| level | nodes | top-1 | top-5 | macro top-1 | ECE | ECE by chance |
+|---|---|---|---|---|---|---|
 {levels}
+
+ECE by chance is what a model whose confidences are true would have on so many images, on average.
 
 ## Calibration and decision depth
 

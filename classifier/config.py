@@ -71,7 +71,8 @@ class TrainingConfig(BaseModel):
     @model_validator(mode="after")
     def _mixing_happens_once(self) -> Self:
         if self.cutmix_probability + self.mixup_probability > 1:
-            raise ValueError("cutmix_probability and mixup_probability add up to more than 1")
+            shares = f"cutmix_probability {self.cutmix_probability:g} and mixup_probability {self.mixup_probability:g}"
+            raise ValueError(f"{shares} add up to more than 1")
         return self
 
     @model_validator(mode="after")

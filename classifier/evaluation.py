@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.calibration import Calibration
-from classifier.reliability import expected_calibration_error
+from classifier.reliability import calibration_error_by_chance, expected_calibration_error
 from taxonomy import Hierarchy
 from taxonomy.metrics import hierarchical_f1, is_ancestor_or_self, lca_heights, operating_curve
 
@@ -129,7 +129,8 @@ def level_metrics(climbs: Climbs, level: int) -> dict[str, Any]:
     """One row of the table by level, over the samples whose truth reaches it.
 
     top1: whether the best path's node of this level is true. macro_top1: its mean over the true nodes.
-    ece: over all answers given at this level, those to samples whose truth ends above included.
+    ece: over all answers given at this level, those to samples whose truth ends above included. ece_by_chance: what it
+    is on average for a model whose confidences are true, with as many answers as these.
     """
     hierarchy = climbs.hierarchy
     here = hierarchy.levels[climbs.nodes] == level
@@ -150,6 +151,7 @@ def level_metrics(climbs: Climbs, level: int) -> dict[str, Any]:
         "top5": _mean((hit | climbs.top5[:, level - 1])[reached]),
         "macro_top1": _mean(hits[totals > 0] / totals[totals > 0]),
         "ece": expected_calibration_error(climbs.probs[here], right[here]),
+        "ece_by_chance": calibration_error_by_chance(climbs.probs[here]),
     }
 
 

@@ -44,3 +44,15 @@ def expected_calibration_error(confidences: Floats, correct: Bools, bins: int = 
         return 0.0
     curve = reliability(confidences, correct, bins)
     return float((curve.counts * np.abs(curve.accuracy - curve.confidence)).sum() / len(confidences))
+
+
+def calibration_error_by_chance(confidences: Floats, bins: int = _BINS) -> float:
+    """The ECE that answers of these confidences have on average when every confidence is true; 0 when empty.
+
+    What few answers a bin has scatter about its confidence. Its share right is nearly normal, with the variance
+    mean(p * (1 - p)) / n, and the mean of a half-normal is its deviation times sqrt(2 / pi).
+    """
+    rising = np.sort(np.clip(confidences, 0, 1))  # a sum of probabilities may exceed 1 by rounding
+    parts = [part for part in np.array_split(rising, bins) if len(part)]
+    scatter = [len(part) * np.sqrt(2 / np.pi * (part * (1 - part)).mean() / len(part)) for part in parts]
+    return float(sum(scatter) / max(1, len(confidences)))

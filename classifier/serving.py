@@ -75,7 +75,7 @@ def _pairs(net: nn.Module) -> Iterator[tuple[nn.Module, str, str]]:
     for parent in net.modules():
         for (first, before), (second, norm) in pairwise(parent.named_children()):
             is_stem = isinstance(before, nn.Sequential) and len(before) > 0  # of several layers: its last one counts
-            name = f"{first}.{len(before) - 1}" if is_stem else first  # type: ignore[arg-type]
+            name = f"{first}.{list(dict(before.named_children()))[-1]}" if is_stem else first
             convolution = parent.get_submodule(name)
             if not isinstance(convolution, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
                 continue

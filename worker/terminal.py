@@ -62,8 +62,8 @@ def print_jobs(jobs: Iterable[dict[str, Any]], *, as_json: bool) -> None:
 
 def print_metrics(metrics: dict[str, Any]) -> None:
     """Print an evaluation: the table by level, then the figures of the whole."""
-    columns = ("level", "nodes", "samples", "top-1", "top-5", "macro top-1", "ECE")
-    keys = ("level", "nodes", "samples", "top1", "top5", "macro_top1", "ece")
+    columns = ("level", "nodes", "samples", "top-1", "top-5", "macro top-1", "ECE", "by chance")
+    keys = ("level", "nodes", "samples", "top1", "top5", "macro_top1", "ece", "ece_by_chance")
     print_table(f"{metrics['samples']} images", columns, [[row[key] for key in keys] for row in metrics["levels"]])
     curve, decision = metrics["operating_curve"], metrics["decision"]
     click.echo(f"full path right       {metrics['full_path_accuracy']:.3f}")

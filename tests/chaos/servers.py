@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import mortal
 import redis
 
 _START_S = 30.0
@@ -38,7 +39,8 @@ class Server:
     def start(self) -> None:
         """Start, and wait until the port answers."""
         quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen(self.command(), user=self._user, stdout=quiet, stderr=quiet)
+        with mortal.forking:  # a fork in between would keep the pipe open by which Popen learns that exec went well
+            self._process = subprocess.Popen(self.command(), user=self._user, stdout=quiet, stderr=quiet)
         end = time.monotonic() + _START_S
         while time.monotonic() < end and self._process.poll() is None:
             with socket.socket() as probe:
@@ -93,7 +95,10 @@ class PostgresServer(Server):
         super().start()
         end = time.monotonic() + _START_S
         ready = [_found("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-q"]
-        while subprocess.run(ready, check=False).returncode and time.monotonic() < end:
+        while time.monotonic() < end:
+            with mortal.forking:
+                if not subprocess.run(ready, check=False).returncode:
+                    return
             time.sleep(0.05)
 
     @property

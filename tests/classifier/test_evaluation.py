@@ -93,6 +93,7 @@ def test_the_levels(climbs: Climbs) -> None:
             "top5": 1.0,
             "macro_top1": (2 / 2 + 1 / 2) / 2,
             "ece": (0.2 + 0.3 + 0.5 + 0.2) / 4,
+            "ece_by_chance": np.sqrt(2 / np.pi) * (0.4 + np.sqrt(0.21) + 0.5 + 0.4) / 4,
         }
     )
     assert two == pytest.approx(
@@ -104,6 +105,7 @@ def test_the_levels(climbs: Climbs) -> None:
             "top5": 1.0,
             "macro_top1": 1 / 3,
             "ece": (0.3 + 0.5 + 0.4) / 3,
+            "ece_by_chance": np.sqrt(2 / np.pi) * (np.sqrt(0.21) + 0.5 + np.sqrt(0.24)) / 3,
         }
     )
 

@@ -148,7 +148,7 @@ def test_two_processes_train_together(painted: Path, labels_of: LabelsOf, quick:
         ({"epoch": 3}, "training option epoch: Extra inputs"),
         ({"epochs": "many"}, "training option epochs: "),
         ({"trainable": "last:0"}, "training option trainable: "),
-        ({"cutmix_probability": 0.7, "mixup_probability": 0.7}, "add up to more than 1"),
+        ({"cutmix_probability": 0.8}, "cutmix_probability 0.8 and mixup_probability 0.25 add up to more than 1"),
     ],
 )
 def test_options_that_are_none(options: dict[str, object], message: str) -> None:

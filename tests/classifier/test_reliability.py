@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from classifier.reliability import expected_calibration_error, reliability
+from classifier.reliability import calibration_error_by_chance, expected_calibration_error, reliability
 
 
 def test_ece_by_hand() -> None:
@@ -23,6 +23,15 @@ def test_ece_of_the_perfectly_calibrated_and_of_the_overconfident() -> None:
 
 def test_ece_of_nothing_is_zero() -> None:
     assert expected_calibration_error(np.array([]), np.array([], dtype=bool)) == 0.0
+
+
+def test_ece_by_chance_is_what_true_confidences_have_on_average() -> None:
+    """A thousand simulations of answers that are right as often as they say; none of answers that are certain."""
+    random = np.random.default_rng(0)
+    confidences = random.random(600) ** 0.3
+    found = [expected_calibration_error(confidences, random.random(600) < confidences) for _ in range(1000)]
+    assert calibration_error_by_chance(confidences) == pytest.approx(np.mean(found), rel=0.03)
+    assert calibration_error_by_chance(np.full(10, 1 + 1e-15)) == calibration_error_by_chance(np.array([])) == 0.0
 
 
 def test_the_curve_by_hand() -> None:

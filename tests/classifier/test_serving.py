@@ -1,6 +1,7 @@
 """A network as it is served: folded, in the precision asked for, with the answers of the trained one."""
 
 import logging
+from collections import OrderedDict
 
 import pytest
 import timm
@@ -38,11 +39,21 @@ def norms(network: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
-@pytest.mark.parametrize("name", ["resnet10t", "mobilenetv3_small_050", "efficientnet_b0", "regnetx_002"])
+@pytest.mark.parametrize("name", ["resnet10t", "mobilenetv3_small_050", "efficientnet_b0", "regnetx_002", "resnet18d"])
 def test_batch_norms_are_folded_away(name: str, images: Tensor) -> None:
     network = backbone(name)
     found = folded(network, _SIZE_PX)
     assert (norms(network) > 0, norms(found)) == (True, 0)
+    with torch.inference_mode():
+        torch.testing.assert_close(found(images), network(images), rtol=1e-3, atol=1e-4)
+
+
+def test_the_last_layer_of_a_stem_may_have_a_name(images: Tensor) -> None:
+    """As in timm's levit."""
+    stem = nn.Sequential(OrderedDict(first=nn.Conv2d(3, 4, 3), act=nn.ReLU(), last=nn.Conv2d(4, 8, 3)))
+    network = nn.Sequential(stem, nn.BatchNorm2d(8)).eval()
+    found = folded(network, _SIZE_PX)
+    assert norms(found) == 0
     with torch.inference_mode():
         torch.testing.assert_close(found(images), network(images), rtol=1e-3, atol=1e-4)
 

@@ -77,7 +77,7 @@ def test_the_broker_is_asked_for_what_matters(settings: Settings) -> None:
         channel = connection.default_channel
         if settings.broker_url.startswith("redis"):
             assert channel.visibility_timeout == 120
-            assert channel.unacked_restore_throttle * LOOK_S <= 1
+            assert app.conf.broker_transport_options["unacked_restore_throttle"] * LOOK_S <= 1
             return
         assert connection.connection.confirm_publish
         channel.queue_declare(settings.queue, passive=True)

@@ -87,3 +87,29 @@ def test_workers_that_store_two_bundles_for_the_same_assets_do_not_block_each_ot
         for done in [workers.submit(store_items, some, database, settings) for some in crosswise]:
             done.result()
     assert set(statuses(database).values()) == {"succeeded"}
+
+
+def test_workers_that_store_the_same_asset_and_bundle_at_once_leave_one_answer(
+    services: Services, submitted: Submitted, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two jobs of one asset, by two workers in the same moment: one of them waits, both succeed, no row is doubled."""
+    database, settings, uris = services.database, services.settings, make_images(1)
+    claims = claim_jobs(database, submitted(uris) + submitted(uris), settings.worker_name, settings.lease_s)
+    predictor = Predictors(database).get(claims[0].bundle_id)
+    both_have_begun, held_claims = threading.Barrier(2), stages.held_claims
+
+    def begin(*given: object) -> list[Claim]:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_have_begun.wait(0.5)
+        return held_claims(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stages, "held_claims", begin)
+    with ThreadPoolExecutor(2) as workers:
+        answers = [[answered(claim, predictor)] for claim in claims]
+        for done in [workers.submit(store_items, some, database, settings) for some in answers]:
+            done.result()
+    assert set(statuses(database).values()) == {"succeeded"}
+    with database.read() as session:
+        levels = session.scalars(select(LabelRow.level)).all()
+    assert levels
+    assert len(levels) == len(set(levels))
