@@ -5,7 +5,8 @@ usage: python benchmarks/throughput.py --labels LABELS.CSV [--backbones NAME ...
 Both sides run in this process with as many threads, on the same images, one after the other in every round; the ratio
 is taken round by round. The pipeline is measured in full run, from the commit of its first --warm images to that of its
 last; what it takes until the first of them is the start: the bundle is loaded and its batch size measured, once in the
-life of a worker. Without the two URLs it is the embedded default: SQLite, in-process broker.
+life of a worker. Without the two URLs it is the embedded default: SQLite, in-process broker. On a server a database is
+made for each backbone and dropped.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from databases import fresh_database
 from sqlalchemy import select
 
 from classifier.backbone import make_backbone
@@ -77,9 +79,8 @@ def pipeline_rate(settings: Settings, images: list[Path], warm: int) -> tuple[fl
 
 def measure(backbone: str, images: list[Path], taxonomy: Taxonomy, options: argparse.Namespace) -> dict[str, object]:
     """All rounds of one backbone."""
-    with TemporaryDirectory() as work:
+    with TemporaryDirectory() as work, fresh_database(options.database_url) as url:
         bundle = untrained_bundle(Path(work) / "bundle", backbone, taxonomy, options.image_size)
-        url = options.database_url or f"sqlite:///{work}/cladist.db"
         settings = Settings(database_url=url, broker_url=options.broker_url, torch_threads=options.threads,
                             batch_size=options.worker_batch_size, queue=f"throughput-{time.time_ns()}")  # fmt: skip
         database = Database(url)

@@ -12,7 +12,7 @@ log = logging.getLogger("cladist.pipeline")
 
 Clock = Callable[[], float]
 
-LARGEST = 64  # of one forward pass
+LARGEST = 32  # of one forward pass: 64 are no faster, and memory then grows for 20,000 images (benchmarks/memory.py)
 IN_ALL = 64  # of those side by side: half of what the relay lets in, so that the next ones are got ready meanwhile
 _ROUNDS = 3  # forward passes of each size; the fastest counts, as it was disturbed least
 _BUDGET_S = 1.5  # no larger size is tried after this, so that no pass takes much longer than a second
