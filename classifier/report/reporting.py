@@ -38,7 +38,7 @@ def evaluate_with_report(
         Subject(bundle.model, str(bundle.folder), bundle.info.release, manifest.source, split),
         samples,
         climbs,
-        bundle.calibration,
+        metrics,
         train,
     )
     others = None

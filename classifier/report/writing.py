@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.calibration import Calibration
 from classifier.errors import ReportError
-from classifier.evaluation import Climbs, evaluate
+from classifier.evaluation import Climbs
 from classifier.manifest import Sample
 from classifier.report import figures
 from classifier.report.confusion import root_matrix, worst_turns, wrong_turns
@@ -24,12 +24,15 @@ _PARENTS, _PAIRS, _ROOTS, _WORST, _MISTAKES, _PANELS = 10, 6, 14, 25, 24, 12  # 
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """An evaluated split: climbs[i] is that of samples[i]; train_labels (S',) are node positions, None if unknown."""
+    """An evaluated split: climbs[i] is that of samples[i]; train_labels (S',) are node positions, None if unknown.
+
+    metrics: those of `classifier.evaluation.evaluate`, or with label sets of `evaluate_sets`.
+    """
 
     subject: Subject
     samples: Sequence[Sample]
     climbs: Climbs
-    calibration: Calibration
+    metrics: Mapping[str, Any]
     train_labels: NDArray[np.int64] | None = None
 
 
@@ -60,7 +63,7 @@ def find(evaluated: Evaluated, against: tuple[str, Climbs] | None = None) -> Fin
     return Findings(
         subject=evaluated.subject,
         hierarchy=hierarchy,
-        metrics=evaluate(climbs, evaluated.calibration),
+        metrics=evaluated.metrics,
         curves=_curves(climbs, against),
         coverages=coverages(climbs),
         reliability=[level for level in levels if level is not None],

@@ -13,7 +13,7 @@ from PIL import Image
 from classifier.bundle import Bundle
 from classifier.calibration import Calibration
 from classifier.errors import ManifestError, ReleaseMismatchError, ReportError
-from classifier.evaluation import Climbs, collect_climbs
+from classifier.evaluation import Climbs, collect_climbs, evaluate
 from classifier.learning import evaluate_bundle
 from classifier.manifest import Manifest, Sample
 from classifier.report import Evaluated, evaluate_with_report, write_report
@@ -66,7 +66,8 @@ def read_page(path: Path) -> tuple[str, Page]:
 
 
 def evaluated(climbs: Climbs, samples: Sequence[Sample], **more: object) -> Evaluated:
-    return Evaluated(SUBJECT, samples, climbs, Calibration(threshold=0.6, target_accuracy=0.9), **more)
+    metrics = evaluate(climbs, Calibration(threshold=0.6, target_accuracy=0.9))
+    return Evaluated(SUBJECT, samples, climbs, metrics, **more)
 
 
 def samples_of(hierarchy: Hierarchy, truth: Sequence[int], image: Path) -> list[Sample]:

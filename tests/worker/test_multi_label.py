@@ -46,9 +46,12 @@ def test_the_whole_job_of_several_labels(cladist: Cladist) -> None:
     assert json.loads(cladist.ok(*check, "--json")[0])["counts"]["bad_row"] > 0
     cladist.ok(*TRAIN, "--out", "b")
     tested = ("--labels", "labels.csv", "--split")
-    (metrics,) = map(json.loads, cladist.ok("evaluate", "b", *tested, "test", "--json"))
+    (metrics,) = map(json.loads, cladist.ok("evaluate", "b", *tested, "test", "--report", "r", "--json"))
     assert metrics["incoherent_fraction"] == 0
     assert metrics["label_sets"]["micro_auprc"] > 0.9
+    page = (cladist.folder / "r" / "report.html").read_text(encoding="utf-8")
+    for share in (metrics["label_sets"]["precision"], metrics["decision"]["accuracy"]):
+        assert f"<b>{100 * share:.1f}" in page
     assert "one target for all" in cladist.refused(
         "calibrate", "b", *tested, "val", "--target-accuracy", "0.8", "--target", "red=0.9"
     )
