@@ -87,9 +87,9 @@ class TrainingConfig(BaseModel):
         return cls(epochs=12, image_size_px=96, erasing_probability=0.0, mixup_probability=0.0)
 
     def from_weights(self) -> Self:
-        """This recipe with steps as small and a decay as light as weights trained elsewhere want, or less."""
+        """This recipe for weights trained elsewhere: small steps, a light decay, and no small images to begin with."""
         gentle = {"learning_rate": min(self.learning_rate, 5e-4), "weight_decay": min(self.weight_decay, 0.05)}
-        return self.model_copy(update=gentle)
+        return self.model_copy(update={**gentle, "start_size_px": self.image_size_px})
 
     def changed(self, options: dict[str, Any]) -> Self:
         """This recipe with other values. Raises TrainingError, naming the option, on an unknown one or a bad value."""

@@ -63,8 +63,9 @@ def test_weights_from_elsewhere_are_trained_gently(cladist: Cladist) -> None:
     assert (warm.learning_rate, warm.weight_decay) == (gentle.learning_rate, gentle.weight_decay)
     assert (loaded.learning_rate, loaded.weight_decay) == (gentle.learning_rate, 0.01)
     assert gentle.learning_rate < scratch.learning_rate
-    slower = scratch.changed({"learning_rate": 1e-5}).from_weights()
+    slower = scratch.changed({"learning_rate": 1e-5, "image_size_px": 128}).from_weights()
     assert slower.learning_rate == 1e-5
+    assert slower.size_at(0) == 128
 
 
 @pytest.mark.usefixtures("labels")

@@ -31,7 +31,7 @@ def test_what_is_not_documented_is_told_and_kept(tmp_path: Path, fault: str) -> 
     """A decoder that raises or kills its process: exit 1, with the file."""
     broken = tmp_path / "broken"
     broken.mkdir()
-    for name in ("fuzz.py", "fuzz_corpus.py", "throughput.py"):
+    for name in ("databases.py", "fuzz.py", "fuzz_corpus.py", "throughput.py"):
         text = (BENCHMARK.parent / name).read_text()
         decoding = "        square_pixels(decode(content"
         (broken / name).write_text(
