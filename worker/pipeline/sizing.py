@@ -16,7 +16,7 @@ LARGEST = 32  # of one forward pass: 64 are no faster, and memory then grows for
 IN_ALL = 64  # of those side by side: half of what the relay lets in, so that the next ones are got ready meanwhile
 _ROUNDS = 3  # forward passes of each size; the fastest counts, as it was disturbed least
 _BUDGET_S = 1.5  # no larger size is tried after this, so that no pass takes much longer than a second
-_AS_FAST = 1.1  # times the time of the fastest: what a batch costs around the model is more than that
+_AS_FAST = 1.1  # times the time of the fastest: as fast as that, as far as so short a measurement can tell
 
 
 class BatchSizes:
