@@ -72,7 +72,7 @@ class Fleet:
 
     def publish(self) -> None:
         """Let the relay do what it can."""
-        limits = {"message_size": self._settings.batch_size, "ahead": self._settings.ahead}
+        limits = {"message_size": self._settings.message_size, "ahead": self._settings.ahead}
         started = time.thread_time()
         relay_once(self._database, self._take, window=self._settings.window, **limits)
         self.relay_s += time.thread_time() - started

@@ -1,0 +1,33 @@
+"""Benchmarks that need no data run to their end at a small size; what they measure is no matter of a test."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def run(name: str, *options: str) -> Any:
+    """What the benchmark prints as JSON."""
+    command = [sys.executable, str(BENCHMARKS / name), *options, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_delivery() -> None:
+    """All urgent jobs came through, none of them behind the whole bulk."""
+    found = run("delivery.py", "--jobs", "600", "--urgent", "3")
+    assert [row["jobs"] for row in found["submitting"]] == [600]
+    assert [(row["workers"], row["urgent"]) for row in found["waiting"]] == [(1, 3), (8, 3)]
+    assert all(row["most"] <= 3 for row in found["waiting"])
+
+
+def test_labels() -> None:
+    """Both sides of writing, and a page far behind as large as the first."""
+    found = run("labels.py", "--rows", "60000", "--assets", "64", "--merged", "8", "--rounds", "1")
+    assert found["reading"]["rows"] == 60_000
+    assert found["reading"]["far_page"] > 1
+    assert {row["batch"] for row in found["writing"]} == {32, 256}
