@@ -1,11 +1,12 @@
 """From the probabilities of all nodes to what is said of one asset: a label a level, and how deep to trust it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from taxonomy import PATH_SEPARATOR, Hierarchy
 
@@ -76,7 +77,7 @@ class AssetPrediction:
 
     def as_dict(self) -> dict[str, Any]:
         """The object as plain JSON values, without what nobody asked for."""
-        return {key: value for key, value in _plain(self).items() if value is not None}
+        return {key: value for key, value in _JSON.dump_python(self, mode="json").items() if value is not None}
 
     def on_path(self) -> tuple[bool, ...]:
         """For each of the `levels` whether it is decided on, as the decision's node is and all above it."""
@@ -176,10 +177,4 @@ def alternative(node: int, probs: Floats, hierarchy: Hierarchy) -> Alternative:
     return Alternative(hierarchy.node_ids[node], hierarchy.names[node], confidence(probs[node]))
 
 
-def _plain(value: Any) -> Any:
-    """Dataclasses as dicts and tuples as lists, all the way down; `dataclasses.asdict` would copy every leaf too."""
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    return value
+_JSON = TypeAdapter(AssetPrediction)
