@@ -9,7 +9,6 @@ from worker.app import publisher
 from worker.board import open_jobs
 from worker.bootstrap import Services
 from worker.consumer import consume, stop_consuming
-from worker.database import Database
 from worker.errors import BrokerError, DatabaseError
 from worker.monitoring.metrics import REAPED, REPUBLISHED
 from worker.monitoring.monitor import monitored
@@ -39,7 +38,7 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     if services.settings.retention_days:
         threads.append(_repeat("retention", stop, _PURGE_EVERY_S, lambda: _purge(services, stop)))
     if drain:
-        threads.append(_repeat("drain", stop, services.settings.poll_s, lambda: _stop_when_done(services.database)))
+        threads.append(_repeat("drain", stop, services.settings.poll_s, lambda: _stop_when_done(services)))
     if watch is not None:
         threads.append(_repeat("watch", stop, services.settings.poll_s, watch))
     try:
@@ -77,8 +76,8 @@ def _purge(services: Services, stop: threading.Event) -> None:
             return
 
 
-def _stop_when_done(database: Database) -> None:
-    if not open_jobs(database):
+def _stop_when_done(services: Services) -> None:
+    if services.pipeline.is_idle() and not open_jobs(services.database):
         stop_consuming()
 
 

@@ -61,6 +61,10 @@ class Pipeline:
                 self._wait(self._is_empty)
         return count
 
+    def is_idle(self) -> bool:
+        """Whether nothing is in flight."""
+        return self._flight.wait_until_empty(0)
+
     def stop_soon(self) -> None:
         """Take no more work, and let nobody wait for it; a signal handler may call this."""
         self._is_stopping = True
