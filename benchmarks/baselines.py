@@ -38,9 +38,13 @@ class FlatSoftmax(nn.Module):
         """(B,) cross-entropy."""
         return -(targets * self.log_probs(logits, offsets)).sum(dim=1)
 
+    def terminal_probs(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
+        """(B, T) float64 probabilities of the leaves."""
+        return torch.softmax(logits.double() / temperature, dim=1)
+
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
         """Leaf probabilities summed up; the best terminal is the best leaf."""
-        leaves = torch.softmax(logits.double() / temperature, dim=1)
+        leaves = self.terminal_probs(logits, temperature)
         return NodeProbs(self._below(leaves), cast("Tensor", self.terminals)[leaves.argmax(dim=1)])
 
 
@@ -77,6 +81,10 @@ class IndependentLevels(nn.Module):
     def loss(self, logits: Tensor, targets: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B,) the sum of the levels' cross-entropies; a level that the label does not reach has none."""
         return -((targets @ cast("Tensor", self.ancestry)) * self.log_probs(logits, offsets)).sum(dim=1)
+
+    def terminal_probs(self, logits: Tensor) -> Tensor:
+        """(B, T) float64 probabilities of the terminals, each of its own level's softmax."""
+        return self.log_probs(logits.double())[:, cast("Tensor", self.terminal_columns)].exp()
 
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
         """Per-level probabilities; the best terminal is where the answer ends."""

@@ -17,6 +17,7 @@ from classifier.manifest import Sample
 from classifier.progress import Progress, silent
 from classifier.review import ReviewBudget, plan_reviews
 from classifier.risk import CLOSED, threshold_for
+from classifier.scaling import LogitScaling, choose_entropy_temperature
 from classifier.temperature import choose_level_temperatures, chunks, fit_temperature
 from taxonomy import Hierarchy
 
@@ -75,7 +76,7 @@ def calibrate_model(
 
 
 def fit_temperatures(model: "Model", samples: Sequence[Sample], progress: Progress = silent) -> Calibration:
-    """One temperature, and those of the levels where they are better; on an even share of very many samples."""
+    """One temperature, and those of levels and by entropy where these are better; on an even share of many samples."""
     stride = math.ceil(len(samples) * model.output.column_count / _KEPT_LOGITS)
     batches = list(model.logits(samples[:: max(1, stride)], progress, "calibrate"))
     logits = torch.cat([rows for rows, _ in batches])
@@ -83,7 +84,9 @@ def fit_temperatures(model: "Model", samples: Sequence[Sample], progress: Progre
     columns = model.output.label_columns[truth.to(model.output.label_columns.device)]
     temperature = fit_temperature(chunks(logits, columns), model.output)
     by_level = choose_level_temperatures(logits, columns, model.output, model.hierarchy, temperature)
-    return Calibration(temperature=temperature, level_temperatures=by_level)
+    found = Calibration(temperature=temperature, level_temperatures=by_level)
+    divided = LogitScaling(found, model.hierarchy, model.output)(logits)
+    return found.model_copy(update={"entropy": choose_entropy_temperature(divided, columns, model.output)})
 
 
 def with_thresholds(calibration: Calibration, climbs: Climbs, options: CalibrationOptions) -> Calibration:

@@ -29,6 +29,13 @@ class SubtreeTarget(_Part):
     samples: int = Field(ge=0)
 
 
+class EntropyTemperature(_Part):
+    """A temperature of each asset's own, exp(offset + slope * H) with the entropy H; see `classifier.scaling`."""
+
+    offset: float = Field(allow_inf_nan=False)
+    slope: float = Field(allow_inf_nan=False)
+
+
 class EnergyCheck(_Part):
     """Assets of a larger energy than `limit` look like nothing in the taxonomy; `false_alarms` of the known ones do."""
 
@@ -66,12 +73,14 @@ class ReviewPlan(_Part):
 class Calibration(_Part):
     """What a bundle's calibration.json holds.
 
-    temperature divides all logits; where there are level_temperatures (L,) they do it instead, level by level.
+    temperature divides all logits; where there are level_temperatures (L,) they do it instead, level by level. Then the
+    temperature by entropy does, if there is one.
     guarantee: what `threshold` promises, see `classifier.risk`.
     """
 
     temperature: _Positive = 1.0
     level_temperatures: tuple[_Positive, ...] = ()
+    entropy: EntropyTemperature | None = None
     target_accuracy: float | None = Field(default=None, gt=0, lt=1)
     threshold: float | None = Field(default=None, ge=0)
     guarantee: Guarantee = "images"  # the weaker promise, where a file says nothing

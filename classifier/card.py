@@ -63,10 +63,15 @@ def _sets(metrics: dict[str, Any]) -> str:
 
 
 def _temperatures(calibration: Calibration) -> str:
-    if not calibration.level_temperatures:
-        return f"Temperature {calibration.temperature:.3f}"
-    by_level = ", ".join(f"{temperature:.3f}" for temperature in calibration.level_temperatures)
-    return f"Temperatures by level {by_level} (better on held-out images than {calibration.temperature:.3f} for all)"
+    found = f"Temperature {calibration.temperature:.3f}"
+    if calibration.level_temperatures:
+        by_level = ", ".join(f"{temperature:.3f}" for temperature in calibration.level_temperatures)
+        found = (
+            f"Temperatures by level {by_level} (better on held-out images than {calibration.temperature:.3f} for all)"
+        )
+    if calibration.entropy is None:
+        return found
+    return f"{found}, then exp({calibration.entropy.offset:.3f} {calibration.entropy.slope:+.3f} H) by the entropy H"
 
 
 def _depth(calibration: Calibration) -> str:

@@ -29,6 +29,9 @@ class Output(Protocol):
     def loss(self, logits: Tensor, targets: Tensor, offsets: Tensor | None = None) -> Tensor:
         """(B,) losses against soft targets (B, C)."""
 
+    def terminal_probs(self, logits: Tensor) -> Tensor:
+        """(B, T) float64 probabilities of the terminals."""
+
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
         """Probabilities of all nodes and the best terminal."""
 

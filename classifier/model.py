@@ -26,8 +26,8 @@ from classifier.multilabel import SigmoidMax
 from classifier.progress import Progress, silent
 from classifier.running import channel_stats, run_net
 from classifier.runtime import make_output
+from classifier.scaling import LogitScaling
 from classifier.serving import serving_net
-from classifier.temperature import column_temperatures
 from taxonomy import Hierarchy
 from taxonomy.diff import Difference
 
@@ -54,17 +54,17 @@ class Model:
     def climbs(
         self, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent, stage: str = "evaluate"
     ) -> Climbs:
-        """The climbs of all samples by probabilities at the temperatures of a calibration."""
+        """The climbs of all samples by probabilities as a calibration scales them."""
         known = (
             self.output.before if isinstance(self.output, AdaptedOutput) else self.hierarchy
         )  # whose columns they are
-        temperatures = column_temperatures(calibration, known).to(default_device())
+        scaled = LogitScaling(calibration, known, self.output)
         found: list[NDArray[np.float64] | None] = []
 
         def predictions() -> Iterator[tuple[Any, Any, Any]]:
             for logits, truth in self.logits(samples, progress, stage):
                 found.append(energies(logits, self.output))
-                nodes, best = self.output.predict(logits / temperatures)
+                nodes, best = self.output.predict(scaled(logits))
                 yield nodes.cpu().numpy(), best.cpu().numpy(), truth.numpy()
 
         climbs = collect_climbs(predictions(), self.hierarchy)

@@ -20,8 +20,8 @@ from classifier.images import decode, square_pixels
 from classifier.labelsets.decoding import SetDecoder
 from classifier.multilabel import SigmoidMax
 from classifier.running import channel_stats, forward
+from classifier.scaling import LogitScaling
 from classifier.serving import serving_net
-from classifier.temperature import column_temperatures
 from taxonomy import Hierarchy
 from taxonomy.diff import Difference
 
@@ -51,7 +51,8 @@ class Predictor:
         self.unreachable = output.unreachable if isinstance(output, AdaptedOutput | AdaptedSigmoidMax) else ()
         self._output = output.to(self._device)
         self._stats = channel_stats(bundle.info.mean, bundle.info.std)
-        self._temperatures = column_temperatures(bundle.calibration, bundle.hierarchy).to(self._device)
+        single = output if isinstance(output, PathSoftmax) else None
+        self._scaled = LogitScaling(bundle.calibration, bundle.hierarchy, single)
         carried = bundle.calibration if difference is None else adapted_calibration(bundle.calibration, difference)
         read = SetDecoder if bundle.info.mode == "multi" else Decoder
         self._decoder = read(self.hierarchy, carried, bundle.model, options or DecodeOptions())
@@ -91,7 +92,7 @@ class Predictor:
         return forward(self._net, pixels.to(self._device), self._stats)
 
     def _node_probs(self, logits: Tensor) -> NodeProbs:
-        nodes, best = self._output.predict(logits / self._temperatures)
+        nodes, best = self._output.predict(self._scaled(logits))
         return NodeProbs(nodes.cpu(), best.cpu())
 
 

@@ -110,9 +110,13 @@ def _budget(
 def _rows(calibration: Calibration) -> list[tuple[str, Any]]:
     """What is calibrated, one line a value; what has parts, one line a part."""
     rows: list[tuple[str, Any]] = []
-    for name, value in calibration.model_dump(exclude={"subtrees", "energy", "review", "level_temperatures"}).items():
+    parts = {"subtrees", "energy", "review", "level_temperatures", "entropy"}
+    for name, value in calibration.model_dump(exclude=parts).items():
         rows.append((name, value))
     rows += [(f"temperature of level {level}", value) for level, value in enumerate(calibration.level_temperatures, 1)]
+    if calibration.entropy is not None:
+        found = f"exp({calibration.entropy.offset:.3f} {calibration.entropy.slope:+.3f} H)"
+        rows.append(("temperature by entropy H", found))
     for part in calibration.subtrees:
         found = f"threshold {part.threshold:.3f} for {part.target_accuracy}, from {part.samples} samples"
         rows.append((f"under {part.node}", found))
