@@ -1,6 +1,7 @@
 """Decisions at target accuracies: calibrated on val and measured on test, and over random splits of test alone.
 
 usage: python benchmarks/decisions.py BUNDLE --labels LABELS.CSV [--targets 0.9 0.95 0.99] [--splits 1000] [--out FILE]
+                                      [--without-entropy]
 
 The first table is what a user gets: thresholds from the val split, accuracy and coverage on the test split, for both
 guarantees. Val and test may come from different sources, which no guarantee covers; so the second takes the test split
@@ -82,6 +83,7 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--targets", type=float, nargs="+", default=[0.9, 0.95, 0.99])
     parser.add_argument("--splits", type=int, default=1000)
+    parser.add_argument("--without-entropy", action="store_true", help="temperatures alone, to see what it does")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     bundle = read_bundle(options.bundle)
@@ -90,6 +92,8 @@ def main() -> None:
     model = open_model(bundle)
     with progress_bars() as progress:
         fitted = fit_temperatures(model, val, progress)
+        if options.without_entropy:
+            fitted = fitted.model_copy(update={"entropy": None})
         seen = model.climbs(val, fitted, progress, "val")
         climbs = model.climbs(test, fitted, progress, "test")
     if seen.energies is not None:
