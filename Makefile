@@ -28,7 +28,7 @@ bench: .venv/.installed
 	$(BIN)/python benchmarks/delivery.py
 	$(BIN)/python benchmarks/hmc.py --data $(TABLES) --json > benchmarks/out/hmc.json
 
-# Faults of every kind against real servers, some 40 minutes; SHORT=1 takes a few rounds of each.
+# Faults of every kind against real servers, half an hour; SHORT=1 takes a few rounds of each.
 chaos: .venv/.installed
 	$(BIN)/python tests/chaos $(if $(SHORT),--short)
 
