@@ -83,7 +83,7 @@ class IndependentLevels(nn.Module):
         return -((targets @ cast("Tensor", self.ancestry)) * self.log_probs(logits, offsets)).sum(dim=1)
 
     def terminal_probs(self, logits: Tensor) -> Tensor:
-        """(B, T) float64 probabilities of the terminals, each of its own level's softmax."""
+        """(B, T) float64 probabilities of the terminals, each of its own level's softmax: they do not sum to 1."""
         return self.log_probs(logits.double())[:, cast("Tensor", self.terminal_columns)].exp()
 
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:

@@ -111,7 +111,17 @@ def read_bundle(folder: str | Path) -> Bundle:
         raise ReleaseMismatchError(
             f"{folder}: trained on taxonomy release {info.release[:12]}, but its {TAXONOMY} is {hierarchy.release[:12]}"
         )
+    _require_fitting(folder / CALIBRATION, calibration, info, hierarchy)
     return Bundle(folder, info, taxonomy, hierarchy, calibration, _version(folder))
+
+
+def _require_fitting(path: Path, calibration: Calibration, info: BundleInfo, hierarchy: Hierarchy) -> None:
+    """Raise BundleError on temperatures that another bundle must have had."""
+    levels = len(calibration.level_temperatures)
+    if levels not in (0, hierarchy.depth):
+        raise BundleError(f"{path}: {levels} level temperatures for {hierarchy.depth} levels")
+    if info.mode == "multi" and (levels or calibration.entropy is not None):
+        raise BundleError(f"{path}: label sets have one temperature for all logits")
 
 
 def write_bundle(

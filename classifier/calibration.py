@@ -30,10 +30,15 @@ class SubtreeTarget(_Part):
 
 
 class EntropyTemperature(_Part):
-    """A temperature of each asset's own, exp(offset + slope * H) with the entropy H; see `classifier.scaling`."""
+    """A temperature of each asset's own, exp(offset + slope * H) with the entropy H; see `classifier.scaling`.
+
+    lowest and highest: the entropies that it was fitted on; beyond them H counts as the nearer of them.
+    """
 
     offset: float = Field(allow_inf_nan=False)
     slope: float = Field(allow_inf_nan=False)
+    lowest: float = Field(ge=0, allow_inf_nan=False)
+    highest: float = Field(ge=0, allow_inf_nan=False)
 
 
 class EnergyCheck(_Part):

@@ -2,9 +2,9 @@
 
 Temperatures alone can be too sure of the clear images and not sure enough of the doubtful ones at once. So an asset's
 logits, once divided by the temperatures, are divided again by exp(offset + slope * H), H being the entropy of their
-terminals in nats. As it is one number for all logits of an asset, probabilities stay coherent and the best terminal
-stays the same. Source: Balanya, Maroñas and Ramos, "Adaptive temperature scaling for robust calibration of deep neural
-networks", 2022, whose temperature is a softplus of the entropy's logarithm.
+terminals in nats. As it is one number for all logits of an asset, probabilities stay coherent, and the best terminal of
+the bundle's own release stays the same. Source: Balanya, Maroñas and Ramos, "Adaptive temperature scaling for robust
+calibration of deep neural networks", 2022, whose temperature is a softplus of the entropy's logarithm.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from classifier.calibration import Calibration, EntropyTemperature
-from classifier.errors import CalibrationError
 from classifier.method import Output
 from classifier.temperature import FOLDS, MIN_SAMPLES, chunks, column_temperatures, least, log_likelihoods
 from taxonomy import Hierarchy
@@ -24,12 +23,10 @@ _PRIOR_SD = 0.25  # of offset and slope: a few hundred samples of which most are
 class LogitScaling:
     """Divides logits as a calibration says. `hierarchy` and `output` are of the release that the logits are of.
 
-    Label sets have no output of this kind. Raises CalibrationError when the calibration does not fit.
+    Label sets have no output of this kind, and no temperature by entropy. Raises CalibrationError on another depth.
     """
 
     def __init__(self, calibration: Calibration, hierarchy: Hierarchy, output: Output | None) -> None:
-        if calibration.entropy is not None and output is None:
-            raise CalibrationError("calibration: label sets have no temperature by entropy")
         self._temperatures = column_temperatures(calibration, hierarchy)
         self._entropy = calibration.entropy
         self._output = output
@@ -39,8 +36,7 @@ class LogitScaling:
         divided = logits.double() / self._temperatures.to(logits.device)
         if self._entropy is None or self._output is None:
             return divided
-        exponents = self._entropy.offset + self._entropy.slope * entropies(divided, self._output)
-        return divided * torch.exp(-exponents)[:, None]
+        return _scaled(divided, entropies(divided, self._output), self._entropy)
 
 
 def entropies(logits: Tensor, output: Output) -> Tensor:
@@ -60,21 +56,24 @@ def choose_entropy_temperature(divided: Tensor, columns: Tensor, output: Output)
         return None
     spread = torch.cat([entropies(rows, output) for (rows,) in chunks(divided)])
     folds = torch.arange(len(columns), device=columns.device) % FOLDS
-    gains = []
+    gain = 0.0
     for number in range(FOLDS):
         seen, held_out = folds != number, folds == number
         found = _fit(divided[seen], columns[seen], spread[seen], output)
-        rows, answers = divided[held_out], columns[held_out]
-        scaled = rows * torch.exp(-found[0] - found[1] * spread[held_out])[:, None]
-        gains.append(log_likelihoods(scaled, answers, output) - log_likelihoods(rows, answers, output))
-    if not torch.cat(gains).mean() > 0:
-        return None
-    offset, slope = _fit(divided, columns, spread, output).tolist()
-    return EntropyTemperature(offset=offset, slope=slope)
+        for rows, answers, entropy in chunks(divided[held_out], columns[held_out], spread[held_out]):
+            better = log_likelihoods(_scaled(rows, entropy, found), answers, output)
+            gain += (better - log_likelihoods(rows, answers, output)).sum().item()
+    return _fit(divided, columns, spread, output) if gain > 0 else None
 
 
-def _fit(divided: Tensor, columns: Tensor, spread: Tensor, output: Output) -> Tensor:
-    """(2,) offset and slope with the least cross-entropy, both kept small by a normal prior."""
+def _scaled(divided: Tensor, spread: Tensor, entropy: EntropyTemperature) -> Tensor:
+    """(S, C) rows by their entropies (S,): one flatter than all that was seen is made no sharper than those."""
+    exponents = entropy.offset + entropy.slope * spread.clamp(entropy.lowest, entropy.highest)
+    return divided * torch.exp(-exponents)[:, None]
+
+
+def _fit(divided: Tensor, columns: Tensor, spread: Tensor, output: Output) -> EntropyTemperature:
+    """The offset and slope with the least cross-entropy, both kept small by a normal prior."""
 
     def losses(free: Tensor) -> Iterator[Tensor]:
         for rows, answers, entropy in chunks(divided, columns, spread):
@@ -82,4 +81,5 @@ def _fit(divided: Tensor, columns: Tensor, spread: Tensor, output: Output) -> Te
             yield -log_likelihoods(scaled, answers, output).sum() / len(columns)
         yield free.square().sum() / (2 * _PRIOR_SD**2 * len(columns))
 
-    return least(torch.zeros(2, dtype=torch.float64, device=divided.device), losses)
+    offset, slope = least(torch.zeros(2, dtype=torch.float64, device=divided.device), losses).tolist()
+    return EntropyTemperature(offset=offset, slope=slope, lowest=spread.min().item(), highest=spread.max().item())

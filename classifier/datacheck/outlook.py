@@ -14,7 +14,9 @@ from classifier.datacheck.production import evenly
 from classifier.errors import AssetError
 from classifier.images import decode, normalise, read_image_file, square_pixels
 from classifier.model import open_model
+from classifier.multilabel import SigmoidMax
 from classifier.progress import Progress, silent
+from classifier.scaling import LogitScaling
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +39,7 @@ def outlook(bundle: Bundle, images: Sequence[Path], progress: Progress = silent,
     model, device = open_model(bundle), default_device()
     net, output = model.net.to(device), model.output
     output.to(device)
+    scaled = LogitScaling(bundle.calibration, bundle.hierarchy, None if isinstance(output, SigmoidMax) else output)
     roots, terminals = bundle.hierarchy.level_slices[0], bundle.hierarchy.terminals
     looked = evenly(images, _MAX_IMAGES)
     parts: list[tuple[Floats, Floats, Floats]] = []
@@ -47,7 +50,7 @@ def outlook(bundle: Bundle, images: Sequence[Path], progress: Progress = silent,
             continue
         with torch.inference_mode():
             features = net.features(normalise(pixels.to(device), *model.stats))
-            nodes = output.predict(net.heads(features), bundle.calibration.temperature).nodes.double().cpu().numpy()
+            nodes = output.predict(scaled(net.heads(features))).nodes.double().cpu().numpy()
         parts.append((nodes[:, roots].max(1), nodes[:, terminals].max(1), features.double().cpu().numpy()))
     empty = np.zeros(0)
     if not parts:

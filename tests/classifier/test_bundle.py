@@ -201,3 +201,13 @@ def test_the_info_that_a_bundle_keeps(trained: Bundle, quick: TrainingConfig) ->
     assert trained.info.image_size_px == quick.test_size_px
     assert {"torch", "timm", "numpy"} <= trained.info.libraries.keys()
     assert BundleInfo.model_validate_json(trained.info.model_dump_json()) == trained.info
+
+
+def test_temperatures_of_another_bundle(bundle: Bundle) -> None:
+    """A calibration that was made for another depth, or for a single label a time, is refused with its file."""
+    edit(bundle.folder / "calibration.json", lambda body: body.update(level_temperatures=[1.0, 1.1, 1.2]))
+    assert "calibration.json: 3 level temperatures for 2 levels" in refused(bundle.folder)
+    edit(bundle.folder / "calibration.json", lambda body: body.update(level_temperatures=[1.0, 1.1]))
+    read_bundle(bundle.folder)
+    edit(bundle.folder / "bundle.json", lambda body: body.update(mode="multi"))
+    assert "calibration.json: label sets have one temperature for all logits" in refused(bundle.folder)
