@@ -40,6 +40,9 @@ class EntropyTemperature(_Part):
     lowest: float = Field(ge=0, allow_inf_nan=False)
     highest: float = Field(ge=0, allow_inf_nan=False)
 
+    def __str__(self) -> str:
+        return f"exp({self.offset:.3f} {self.slope:+.3f} H)"
+
 
 class EnergyCheck(_Part):
     """Assets of a larger energy than `limit` look like nothing in the taxonomy; `false_alarms` of the known ones do."""

@@ -69,9 +69,7 @@ def _temperatures(calibration: Calibration) -> str:
         found = (
             f"Temperatures by level {by_level} (better on held-out images than {calibration.temperature:.3f} for all)"
         )
-    if calibration.entropy is None:
-        return found
-    return f"{found}, then exp({calibration.entropy.offset:.3f} {calibration.entropy.slope:+.3f} H) by the entropy H"
+    return found if calibration.entropy is None else f"{found}, then {calibration.entropy} by the entropy H,"
 
 
 def _depth(calibration: Calibration) -> str:

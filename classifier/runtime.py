@@ -51,8 +51,7 @@ class Predictor:
         self.unreachable = output.unreachable if isinstance(output, AdaptedOutput | AdaptedSigmoidMax) else ()
         self._output = output.to(self._device)
         self._stats = channel_stats(bundle.info.mean, bundle.info.std)
-        single = output if isinstance(output, PathSoftmax) else None
-        self._scaled = LogitScaling(bundle.calibration, bundle.hierarchy, single)
+        self._scaled = LogitScaling(bundle.calibration, bundle.hierarchy, output)
         carried = bundle.calibration if difference is None else adapted_calibration(bundle.calibration, difference)
         read = SetDecoder if bundle.info.mode == "multi" else Decoder
         self._decoder = read(self.hierarchy, carried, bundle.model, options or DecodeOptions())

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from classifier.calibration import Calibration, EntropyTemperature
 from classifier.method import Output
+from classifier.multilabel import SigmoidMax
 from classifier.temperature import FOLDS, MIN_SAMPLES, chunks, column_temperatures, least, log_likelihoods
 from taxonomy import Hierarchy
 
@@ -23,13 +24,13 @@ _PRIOR_SD = 0.25  # of offset and slope: a few hundred samples of which most are
 class LogitScaling:
     """Divides logits as a calibration says. `hierarchy` and `output` are of the release that the logits are of.
 
-    Label sets have no output of this kind, and no temperature by entropy. Raises CalibrationError on another depth.
+    Label sets have no temperature by entropy. Raises CalibrationError on another depth.
     """
 
-    def __init__(self, calibration: Calibration, hierarchy: Hierarchy, output: Output | None) -> None:
+    def __init__(self, calibration: Calibration, hierarchy: Hierarchy, output: Output | SigmoidMax) -> None:
         self._temperatures = column_temperatures(calibration, hierarchy)
         self._entropy = calibration.entropy
-        self._output = output
+        self._output = None if isinstance(output, SigmoidMax) else output
 
     def __call__(self, logits: Tensor) -> Tensor:
         """(B, C) -> (B, C) float64."""

@@ -14,7 +14,6 @@ from classifier.datacheck.production import evenly
 from classifier.errors import AssetError
 from classifier.images import decode, normalise, read_image_file, square_pixels
 from classifier.model import open_model
-from classifier.multilabel import SigmoidMax
 from classifier.progress import Progress, silent
 from classifier.scaling import LogitScaling
 
@@ -39,7 +38,7 @@ def outlook(bundle: Bundle, images: Sequence[Path], progress: Progress = silent,
     model, device = open_model(bundle), default_device()
     net, output = model.net.to(device), model.output
     output.to(device)
-    scaled = LogitScaling(bundle.calibration, bundle.hierarchy, None if isinstance(output, SigmoidMax) else output)
+    scaled = LogitScaling(bundle.calibration, bundle.hierarchy, output)
     roots, terminals = bundle.hierarchy.level_slices[0], bundle.hierarchy.terminals
     looked = evenly(images, _MAX_IMAGES)
     parts: list[tuple[Floats, Floats, Floats]] = []

@@ -1,18 +1,22 @@
 """Drift between samples of images: found where it matters, silent where it does not."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageEnhance
 
-from classifier.bundle import Bundle
+from classifier.bundle import Bundle, read_bundle, write_calibration
+from classifier.calibration import EntropyTemperature
 from classifier.datacheck.drift import compare, drift_findings
 from classifier.datacheck.outlook import columns, outlook
 from classifier.datacheck.pictures import STATISTICS, statistics, survey
 from classifier.datacheck.production import MAX_SAMPLE, evenly, production_images
 from classifier.errors import DataCheckError
+from classifier.runtime import Predictor
 
 RANDOM = np.random.default_rng(0)
 
@@ -137,3 +141,19 @@ def test_a_model_sees_drift_in_its_confidences_and_features(trained: Bundle, tmp
     found = list(drift_findings("here", *columns(ours, theirs)))
     assert any(finding.what.startswith("feature direction") for finding in found)
     assert list(drift_findings("here", *columns(ours, ours))) == []
+
+
+def test_the_confidences_compared_are_those_served(trained: Bundle, tmp_path: Path) -> None:
+    """As the calibration scales them, the temperature by entropy included."""
+    copy = read_bundle(shutil.copytree(trained.folder, tmp_path / "bundle"))
+    entropy = EntropyTemperature(offset=2.0, slope=-0.5, lowest=0.0, highest=9.0)
+    changed = write_calibration(copy, copy.calibration.model_copy(update={"entropy": entropy}))
+    images = sorted(trained.folder.parent.glob("test-*.png"))[:8]
+    predictor = Predictor(changed)
+    pixels = torch.stack([predictor.pixels(image.read_bytes(), image.name) for image in images])
+    nodes = predictor.probs(pixels).nodes.numpy()
+    hierarchy = changed.hierarchy
+    seen = outlook(changed, images)
+    np.testing.assert_allclose(seen.best_root, nodes[:, hierarchy.level_slices[0]].max(1), atol=2e-3)
+    np.testing.assert_allclose(seen.best_terminal, nodes[:, hierarchy.terminals].max(1), atol=2e-3)
+    assert np.abs(outlook(trained, images).best_terminal - seen.best_terminal).max() > 0.02

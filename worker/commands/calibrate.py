@@ -115,8 +115,7 @@ def _rows(calibration: Calibration) -> list[tuple[str, Any]]:
         rows.append((name, value))
     rows += [(f"temperature of level {level}", value) for level, value in enumerate(calibration.level_temperatures, 1)]
     if calibration.entropy is not None:
-        found = f"exp({calibration.entropy.offset:.3f} {calibration.entropy.slope:+.3f} H)"
-        rows.append(("temperature by entropy H", found))
+        rows.append(("temperature by entropy H", str(calibration.entropy)))
     for part in calibration.subtrees:
         found = f"threshold {part.threshold:.3f} for {part.target_accuracy}, from {part.samples} samples"
         rows.append((f"under {part.node}", found))
