@@ -16,16 +16,16 @@ from tempfile import TemporaryDirectory
 import torch
 from baselines import FLAT, INDEPENDENT, IndependentLevels
 
-from classifier.bundle import write_bundle
-from classifier.calibrating import CalibrationOptions
+from classifier.bundles.writing import write_bundle
+from classifier.calibration.options import CalibrationOptions
 from classifier.config import TrainingConfig
-from classifier.evaluation import evaluate
-from classifier.learning import bundle_info, train_model
-from classifier.manifest import Manifest, read_manifest
-from classifier.method import PATH_SOFTMAX
-from classifier.model import calibrate
+from classifier.data.manifest import Manifest, read_manifest
+from classifier.evaluation.labelled_run import calibrate
+from classifier.evaluation.metrics import evaluate
+from classifier.outputs.method import PATH_SOFTMAX
+from classifier.training.train import bundle_info, train_model
 from taxonomy import Hierarchy, Taxonomy, read_taxonomy
-from worker.terminal import print_table, progress_bars
+from worker.cli.output import print_table, progress_bars
 
 METHODS = {"path": PATH_SOFTMAX, "flat": FLAT, "independent": INDEPENDENT}
 COLUMNS = ("method", "seed", "minutes", "full path", "level 1", "level 2", "level 3", "F1", "AP", "AC", "R@95",

@@ -28,13 +28,13 @@ from sqlalchemy.orm import Session
 from throughput import untrained_bundle
 from usual_app import Base, ImageRow, app, classify
 
-from classifier.manifest import read_manifest
+from classifier.data.manifest import read_manifest
 from taxonomy import Taxonomy, read_taxonomy
-from worker.board import open_jobs
-from worker.database import Database
-from worker.registry import add_bundle
-from worker.submission import Request, submit
-from worker.terminal import print_table
+from worker.cli.output import print_table
+from worker.db.engine import Database
+from worker.jobs.queries import open_jobs
+from worker.jobs.submission import Request, submit
+from worker.models.registration import add_bundle
 
 COLUMNS = ("backbone", "images", "usual images/s", "Cladist images/s", "ratio", "lowest", "highest")
 PATIENCE_S = 300.0
@@ -111,7 +111,7 @@ def measure(backbone: str, images: list[Path], taxonomy: Taxonomy, options: argp
         theirs = {"USUAL_DATABASE_URL": url, "USUAL_BROKER_URL": options.broker_url, "USUAL_QUEUE": queue,
                   "USUAL_THREADS": usual_threads, "USUAL_BUNDLE": str(bundle.folder), "OMP_NUM_THREADS": usual_threads,
                   "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}  # fmt: skip
-        cladist = [sys.executable, "-c", "from worker.cli import main; main()", "worker"]
+        cladist = [sys.executable, "-c", "from worker.cli.main import main; main()", "worker"]
         usual = [sys.executable, "-m", "celery", "-A", "usual_app", "worker",
                  "--concurrency", str(options.usual_processes), "-Q", queue]  # fmt: skip
         stack.enter_context(processes(cladist, options.processes, ours, work))

@@ -5,10 +5,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from classifier.coherence import NodeProbs, SparsePair
 from classifier.errors import TrainingError
-from classifier.heads import LevelHeads
-from classifier.method import Method
+from classifier.networks.heads import LevelHeads
+from classifier.outputs.base import NodeProbs
+from classifier.outputs.method import Method
+from classifier.outputs.sparse import SparsePair
 from taxonomy import Hierarchy
 
 

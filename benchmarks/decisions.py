@@ -15,15 +15,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.bundle import read_bundle
-from classifier.calibrating import CalibrationOptions, fit_temperatures, with_thresholds
-from classifier.calibration import Calibration
-from classifier.energy import fit_energy_check
-from classifier.evaluation import Climbs, evaluate
-from classifier.learning import open_model
-from classifier.manifest import read_manifest
-from classifier.risk import threshold_for
-from worker.terminal import print_table, progress_bars
+from classifier.bundles.bundle import read_bundle
+from classifier.bundles.calibration import Calibration
+from classifier.calibration.fit import fit_temperatures, with_thresholds
+from classifier.calibration.options import CalibrationOptions
+from classifier.calibration.out_of_distribution import fit_energy_check
+from classifier.calibration.thresholds import threshold_for
+from classifier.data.manifest import read_manifest
+from classifier.evaluation.climbs import Climbs
+from classifier.evaluation.metrics import evaluate
+from classifier.training.train import open_model
+from worker.cli.output import print_table, progress_bars
 
 Floats = NDArray[np.float64]
 

@@ -18,14 +18,15 @@ from itertools import count, cycle
 
 from databases import fresh_database
 
-from worker.claims import Claim, claim_jobs, held_claims, mark_succeeded
-from worker.database import Database
-from worker.orm import BundleRow, ReleaseRow
-from worker.queues import Destination, Terms, set_queue
-from worker.relay import relay_once
+from worker.cli.output import print_table
+from worker.db.engine import Database
+from worker.db.tables import BundleRow, ReleaseRow
+from worker.dispatch.queues import Destination, Terms, set_queue
+from worker.dispatch.relay import relay_once
+from worker.jobs.claims import Claim, claim_jobs, held_claims
+from worker.jobs.submission import Request, submit
+from worker.jobs.transitions import mark_succeeded
 from worker.settings import Settings
-from worker.submission import Request, submit
-from worker.terminal import print_table
 
 SUBMIT_COLUMNS = ("database", "jobs", "jobs/s")
 WAIT_COLUMNS = (

@@ -17,14 +17,14 @@ from typing import Any
 
 import torch
 
-from classifier.bundle import Bundle, read_bundle
+from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.config import TrainingConfig
-from classifier.learning import evaluate_bundle, train_bundle
-from classifier.manifest import Manifest, Sample, read_manifest
+from classifier.data.manifest import Manifest, Sample, read_manifest
+from classifier.training.train import evaluate_bundle, train_bundle
 from taxonomy import Node, Taxonomy, read_taxonomy
-from taxonomy.diff import ChangeKind, diff
-from taxonomy.mapping import NodeMapping
-from worker.terminal import print_table, progress_bars
+from taxonomy.changes.diff import ChangeKind, diff
+from taxonomy.changes.mapping import NodeMapping
+from worker.cli.output import print_table, progress_bars
 
 
 def next_release(taxonomy: Taxonomy, counts: Counter[str]) -> tuple[Taxonomy, NodeMapping]:

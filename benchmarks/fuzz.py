@@ -27,16 +27,17 @@ from sqlalchemy import select
 from throughput import untrained_bundle
 
 from classifier.errors import AssetError
-from classifier.images import ALLOWED_FORMATS, decode, square_pixels
+from classifier.images.decode import ALLOWED_FORMATS, decode
+from classifier.images.tensors import square_pixels
 from taxonomy import Node, Taxonomy
-from worker.bootstrap import bootstrap
-from worker.database import Database
-from worker.orm import JobRow
-from worker.registry import add_bundle
-from worker.service import run_worker
+from worker.cli.output import print_table
+from worker.db.engine import Database
+from worker.db.tables import JobRow
+from worker.jobs.submission import Request, submit
+from worker.models.registration import add_bundle
+from worker.process.bootstrap import bootstrap
+from worker.process.service import run_worker
 from worker.settings import Settings
-from worker.submission import Request, submit
-from worker.terminal import print_table
 
 DECODED = "decoded"
 DOCUMENTED = (DECODED, "unreadable_image", "unsupported_format", "image_too_large")
@@ -53,7 +54,7 @@ def outcome(content: bytes) -> str:
         square_pixels(decode(content, "fuzzed", _SIZE_PX), _SIZE_PX)
     except AssetError as error:
         return error.code
-    except Exception as error:  # noqa: BLE001 (which is what is looked for)
+    except Exception as error:
         return f"{UNHANDLED}: {type(error).__name__}: {error}"
     return DECODED
 

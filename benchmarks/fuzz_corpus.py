@@ -9,7 +9,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from classifier.images import ALLOWED_FORMATS
+from classifier.images.decode import ALLOWED_FORMATS
 
 SIZE_PX = (61, 43)
 SPLIT = {  # where parts of a file begin: segments, chunks, blocks, entries

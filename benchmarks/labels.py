@@ -27,13 +27,14 @@ from databases import fresh_database
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
-from classifier.decision import Alternative, AssetPrediction, Decision, LevelLabel
-from worker.bulk import insert_rows
-from worker.claims import Claim
-from worker.database import Database
-from worker.labels import MODEL, LabelledAsset, hold_assets, labels_under, store_predictions
-from worker.orm import AssetRow, BundleRow, DecisionRow, JobRow, LabelRow, ReleaseRow
-from worker.terminal import print_table
+from classifier.inference.decision import Decision
+from classifier.inference.prediction import Alternative, AssetPrediction, LevelLabel
+from worker.cli.output import print_table
+from worker.db.engine import Database
+from worker.db.statements import insert_rows
+from worker.db.tables import AssetRow, BundleRow, DecisionRow, JobRow, LabelRow, ReleaseRow
+from worker.jobs.claims import Claim
+from worker.labels.storage import MODEL, LabelledAsset, hold_assets, labels_under, store_predictions
 
 LEVELS = 5
 BATCHES = (32, 256)

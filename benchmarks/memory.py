@@ -21,15 +21,15 @@ from sqlalchemy import func, select
 from throughput import untrained_bundle
 
 from taxonomy import Node, Taxonomy
-from worker.bootstrap import Services, bootstrap
-from worker.database import Database
-from worker.jobs import Status
-from worker.machine import set_up_process
-from worker.orm import JobRow
-from worker.registry import add_bundle
-from worker.service import run_worker
+from worker.db.engine import Database
+from worker.db.tables import JobRow
+from worker.jobs.submission import Request, submit
+from worker.models.registration import add_bundle
+from worker.pipeline.parallelism import set_up_process
+from worker.process.bootstrap import Services, bootstrap
+from worker.process.service import run_worker
 from worker.settings import Settings
-from worker.submission import Request, submit
+from worker.states import Status
 
 FIRST = 1000
 FILES = 200

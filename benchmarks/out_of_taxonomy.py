@@ -20,13 +20,13 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from classifier.coherence import PathSoftmax
+from classifier.calibration.out_of_distribution import DEFAULT_FALSE_ALARMS, energies, fit_energy_check
 from classifier.config import TrainingConfig
-from classifier.energy import DEFAULT_FALSE_ALARMS, energies, fit_energy_check
-from classifier.learning import Model, train_model
-from classifier.manifest import SPLITS, Manifest, Sample, read_manifest
+from classifier.data.manifest import SPLITS, Manifest, Sample, read_manifest
+from classifier.outputs.path_softmax import PathSoftmax
+from classifier.training.train import Model, train_model
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy
-from worker.terminal import print_table, progress_bars
+from worker.cli.output import print_table, progress_bars
 
 Floats = NDArray[np.float64]
 

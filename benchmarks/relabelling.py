@@ -20,11 +20,11 @@ from databases import fresh_database
 from sqlalchemy import func, insert, select
 
 from taxonomy import Taxonomy, read_taxonomy
-from taxonomy.mapping import NO_MAPPING
-from worker.database import Database
-from worker.orm import AssetRow, LabelRow, RelabellingRow
-from worker.relabelling.moving import apply_relabelling, rollback_relabelling
-from worker.releases import add_release
+from taxonomy.changes.mapping import NO_MAPPING
+from worker.catalog.releases import add_release
+from worker.db.engine import Database
+from worker.db.tables import AssetRow, LabelRow, RelabellingRow
+from worker.labels.relabelling.apply import apply_relabelling, rollback_relabelling
 
 
 def fill(database: Database, release_id: int, taxonomy: Taxonomy, labels: int) -> int:
@@ -66,7 +66,7 @@ def kill_nine(url: str, database: Database, releases: tuple[str, str], kills: in
     command = [
         sys.executable,
         "-c",
-        "from worker.cli import main; main()",
+        "from worker.cli.main import main; main()",
         "taxonomy",
         "apply",
         *releases,

@@ -18,16 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from classifier.backbone import make_backbone
-from classifier.bundle import Bundle, read_bundle
+from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.config import Precision
-from classifier.evaluation import Climbs, evaluate
-from classifier.heads import HierarchicalNet
-from classifier.manifest import read_manifest
-from classifier.model import Model, open_model
-from classifier.serving import serving_net
-from worker.machine import keep_memory
-from worker.terminal import print_table
+from classifier.data.manifest import read_manifest
+from classifier.evaluation.climbs import Climbs
+from classifier.evaluation.labelled_run import Model, open_model
+from classifier.evaluation.metrics import evaluate
+from classifier.networks.backbone import make_backbone
+from classifier.networks.heads import HierarchicalNet
+from classifier.runtimes.torch import serving_net
+from worker.cli.output import print_table
+from worker.pipeline.parallelism import keep_memory
 
 CPU = torch.device("cpu")
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")

@@ -15,7 +15,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy
-from taxonomy.formats import write_taxonomy
+from taxonomy.formats.reading import write_taxonomy
 
 FORMATS = ("canonical-json", "csv", "skos-turtle")
 

@@ -20,24 +20,27 @@ from tempfile import TemporaryDirectory
 from databases import fresh_database
 from sqlalchemy import select
 
-from classifier.backbone import make_backbone
-from classifier.bundle import Bundle, BundleInfo, make_net, write_bundle
-from classifier.calibration import Calibration
+from classifier.bundles.bundle import Bundle, make_net
+from classifier.bundles.calibration import Calibration
+from classifier.bundles.info import BundleInfo
+from classifier.bundles.writing import write_bundle
 from classifier.config import TrainingConfig
-from classifier.images import read_image_file, stacked
-from classifier.manifest import read_manifest
-from classifier.runtime import Predictor
+from classifier.data.manifest import read_manifest
+from classifier.images.decode import read_image_file
+from classifier.images.tensors import stacked
+from classifier.inference.predictor import Predictor
+from classifier.networks.backbone import make_backbone
 from taxonomy import Hierarchy, Taxonomy, read_taxonomy
-from worker.board import open_jobs
-from worker.bootstrap import bootstrap
-from worker.database import Database
-from worker.machine import set_up_process
-from worker.orm import JobRow
-from worker.registry import add_bundle
-from worker.service import run_worker
+from worker.cli.output import print_table
+from worker.db.engine import Database
+from worker.db.tables import JobRow
+from worker.jobs.queries import open_jobs
+from worker.jobs.submission import Request, submit
+from worker.models.registration import add_bundle
+from worker.pipeline.parallelism import set_up_process
+from worker.process.bootstrap import bootstrap
+from worker.process.service import run_worker
 from worker.settings import EMBEDDED_BROKER, Settings
-from worker.submission import Request, submit
-from worker.terminal import print_table
 
 COLUMNS = ("backbone", "images", "bare images/s", "pipeline images/s", "ratio", "lowest", "highest", "start s")
 

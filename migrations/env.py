@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from worker.database import Database
-from worker.orm import Base
+from worker.db.engine import Database
+from worker.db.tables import Base
 from worker.settings import read_settings
 
 

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     fetch_threads: int = Field(default=8, ge=1)  # assets that are fetched at once
     decode_threads: int = Field(default=0, ge=0)  # assets that are decoded at once; 0: one for each core
     bundles_in_memory: int = Field(default=2, ge=1)  # the bundles used last stay loaded
-    keep_memory: bool = True  # malloc keeps what was freed for the next batch (worker/machine.py)
+    keep_memory: bool = True  # malloc keeps what was freed for the next batch (worker/pipeline/parallelism.py)
     memory_limit_bytes: int = Field(default=0, ge=0)  # address space of a worker process; 0: unlimited
     stuck_s: float = Field(default=300.0, gt=0)  # a worker whose job stands still for so long ends itself
     stop_s: float = Field(default=20.0, ge=0)  # what is in flight when a worker is stopped has so long to finish

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.data.class_balance import node_counts
+from classifier.data.manifest import Sample, carried_nodes
 from classifier.datacheck.findings import Finding
-from classifier.imbalance import node_counts
-from classifier.manifest import Sample, carried_nodes
 from taxonomy import PATH_SEPARATOR, Hierarchy
 
 Ints = NDArray[np.int64]
@@ -123,7 +123,7 @@ def _too_fine(counts: Counts, min_images: int) -> Iterator[Finding]:
 def _lopsided(counts: Counts) -> Iterator[Finding]:
     for level, nodes in enumerate(counts.hierarchy.level_slices, 1):
         held = counts.train[nodes][counts.train[nodes] > 0]
-        if len(held) < 2:  # noqa: PLR2004 (one node cannot be lopsided)
+        if len(held) < 2:
             continue
         median, most = float(np.median(held)), int(held.max())
         fullest = counts.path(nodes.start + int(np.argmax(counts.train[nodes])))

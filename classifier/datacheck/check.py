@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from classifier.bundle import Bundle
+from classifier.bundles.bundle import Bundle
+from classifier.data.manifest import SPLITS, Sample, inspect_manifest
 from classifier.datacheck.balance import MIN_IMAGES, count_images, node_findings, split_findings
 from classifier.datacheck.drift import drift_findings
 from classifier.datacheck.duplicates import duplicate_findings
@@ -16,7 +17,6 @@ from classifier.datacheck.outlook import columns, outlook
 from classifier.datacheck.pictures import STATISTICS, Pictures, survey
 from classifier.datacheck.production import production_images
 from classifier.errors import ManifestError, MissingImageError, UnknownNodeError
-from classifier.manifest import SPLITS, Sample, inspect_manifest
 from classifier.progress import Progress, silent
 from taxonomy import Hierarchy, Taxonomy
 

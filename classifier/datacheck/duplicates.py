@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from classifier.data.manifest import Sample
 from classifier.datacheck.findings import Finding
 from classifier.datacheck.pictures import Pictures
-from classifier.manifest import Sample
 
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]

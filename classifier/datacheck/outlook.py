@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from classifier.backbone import default_device
-from classifier.bundle import Bundle
+from classifier.bundles.bundle import Bundle
 from classifier.datacheck.production import evenly
 from classifier.errors import AssetError
-from classifier.images import decode, normalise, read_image_file, square_pixels
-from classifier.model import open_model
+from classifier.evaluation.labelled_run import open_model
+from classifier.images.decode import decode, read_image_file
+from classifier.images.tensors import normalise, square_pixels
+from classifier.inference.logit_scaling import LogitScaling
+from classifier.networks.devices import default_device
 from classifier.progress import Progress, silent
-from classifier.scaling import LogitScaling
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 from classifier.errors import AssetError
-from classifier.images import decode, read_image_file
+from classifier.images.decode import decode, read_image_file
 from classifier.progress import Progress, silent
 
 STATISTICS = ("size", "aspect", "brightness", "colourfulness", "sharpness")

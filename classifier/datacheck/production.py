@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from classifier.errors import DataCheckError
 from taxonomy import TaxonomyError
-from taxonomy.formats import read_text
+from taxonomy.formats.reading import read_text
 
 MAX_SAMPLE = 5000  # images looked at, evenly spread over the sample: more tell no more
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}

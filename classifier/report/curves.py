@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.evaluation import Climbs
-from classifier.reliability import reliability as reliability_curve
+from classifier.evaluation.calibration_error import reliability as reliability_curve
+from classifier.evaluation.climbs import Climbs
 from taxonomy.metrics import OperatingCurve, operating_curve
 
 Floats = NDArray[np.float64]

@@ -8,10 +8,10 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from classifier.data.manifest import Sample
 from classifier.errors import AssetError
-from classifier.evaluation import Climbs
-from classifier.images import decode, read_image_file
-from classifier.manifest import Sample
+from classifier.evaluation.climbs import Climbs
+from classifier.images.decode import decode, read_image_file
 
 THUMBNAIL_PX = 200
 _QUALITY = 82

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.evaluation import Climbs
+from classifier.evaluation.climbs import Climbs
 from taxonomy import Hierarchy
 
 Floats = NDArray[np.float64]

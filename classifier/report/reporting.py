@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.bundle import Bundle
-from classifier.manifest import Manifest, Sample
-from classifier.model import measured_climbs, open_model
+from classifier.bundles.bundle import Bundle
+from classifier.data.manifest import Manifest, Sample
+from classifier.evaluation.labelled_run import measured_climbs, open_model
 from classifier.progress import Progress, silent
 from classifier.report.page import Subject
 from classifier.report.writing import Evaluated, write_report

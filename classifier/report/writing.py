@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.data.manifest import Sample
 from classifier.errors import ReportError
-from classifier.evaluation import Climbs
-from classifier.manifest import Sample
+from classifier.evaluation.climbs import Climbs
 from classifier.report import figures
 from classifier.report.confusion import root_matrix, worst_turns, wrong_turns
 from classifier.report.curves import NamedCurve, climb_curve, coverages, fully_labelled, operating_curves, reliability

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from worker.orm import UtcDateTime
+from worker.db.tables import UtcDateTime
 
 revision = "0003"
 down_revision = "0002"

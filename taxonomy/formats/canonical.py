@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.json_text import has_lone_surrogate, parse_json
+from taxonomy.formats.json.text import has_lone_surrogate, parse_json
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy
 from taxonomy.release import FORMAT as CANONICAL

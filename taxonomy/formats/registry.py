@@ -40,13 +40,13 @@ def get_format(name: str) -> Format:
     """The format of that name. Raises TaxonomyError on an unknown one, and on a plug-in that cannot be loaded."""
     if name in _MODULES:
         module, _, attribute = _MODULES[name].partition(":")
-        return cast("Format", getattr(import_module(f"taxonomy.formats.{module}"), attribute or "FORMAT"))
+        return cast("Format", getattr(import_module(f"taxonomy.formats.reading.{module}"), attribute or "FORMAT"))
     plugins = _plugins()
     if name not in plugins:
         raise TaxonomyError(f"unknown format {name!r}; known: {', '.join(format_names())}")
     try:
         return cast("Format", plugins[name].load())
-    except Exception as error:  # noqa: BLE001 (other people's code)
+    except Exception as error:
         raise TaxonomyError(f"the format {name!r} of {plugins[name].value} cannot be loaded: {error}") from None
 
 
@@ -62,7 +62,7 @@ def detect_format(text: str) -> Format | None:
             known = get_format(name)
             if known.detect(text):
                 return known
-        except Exception as error:  # noqa: BLE001 (other people's code must not stop ours)
+        except Exception as error:
             log.warning("format %s is passed over: %s", name, error)
     return next((known for known in map(get_format, _MODULES) if known.detect(text)), None)
 

@@ -4,7 +4,7 @@ overlap: precision, recall and F1 of ancestors. distance: how far a mistake is. 
 """
 
 from taxonomy.metrics.distance import hierarchical_distance, lca_distances, lca_heights, mistake_severity
-from taxonomy.metrics.operating import OperatingCurve, operating_curve
+from taxonomy.metrics.operating_curve import OperatingCurve, operating_curve
 from taxonomy.metrics.overlap import (
     Overlap,
     common_ancestors,
@@ -13,7 +13,7 @@ from taxonomy.metrics.overlap import (
     overlap,
     overlap_of_sets,
 )
-from taxonomy.metrics.rows import reduce_rows
+from taxonomy.metrics.sparse_rows import reduce_rows
 
 __all__ = [
     "OperatingCurve",

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from taxonomy.compiled import Hierarchy
+from taxonomy.hierarchy import Hierarchy
 from taxonomy.metrics.overlap import common_ancestors
-from taxonomy.metrics.rows import reduce_rows
+from taxonomy.metrics.sparse_rows import reduce_rows
 
 Ints = NDArray[np.int64]
 

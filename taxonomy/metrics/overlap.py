@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from taxonomy.compiled import Hierarchy
+from taxonomy.hierarchy import Hierarchy
 
 Ints = NDArray[np.int64]
 Average = Literal["micro", "samples"]

@@ -23,7 +23,7 @@ import scenarios
 from scenarios import Place, Scenario, embedded, killed, network, servers
 from world import LEASE_S, SLACK_S, Verdict
 
-from worker.terminal import print_table
+from worker.cli.output import print_table
 
 Where = Callable[[Path], AbstractContextManager[Place]]
 

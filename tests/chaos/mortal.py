@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import worker.service
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-import worker.service
-from worker.bootstrap import bootstrap
-from worker.database import Database
+from worker.db.engine import Database
 from worker.errors import DatabaseError
-from worker.pipeline import Pipeline
-from worker.service import run_worker
+from worker.pipeline.pipeline import Pipeline
+from worker.process.bootstrap import bootstrap
+from worker.process.service import run_worker
 from worker.settings import Settings
 
 Hook = Callable[[], None]
@@ -72,7 +72,7 @@ def _let_go_of_sockets() -> None:
     whatever had been opened under it since.
     """
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (numbers, not paths)
+    for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
                 os.dup2(nowhere, int(name))

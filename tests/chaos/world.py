@@ -15,18 +15,20 @@ from mortal import Hook
 from PIL import Image
 from sqlalchemy import func, select
 
-from classifier.backbone import make_backbone
-from classifier.bundle import BundleInfo, make_net, write_bundle
-from classifier.calibration import Calibration
+from classifier.bundles.bundle import make_net
+from classifier.bundles.calibration import Calibration
+from classifier.bundles.info import BundleInfo
+from classifier.bundles.writing import write_bundle
 from classifier.config import TrainingConfig
+from classifier.networks.backbone import make_backbone
 from taxonomy import Hierarchy, Node, Taxonomy
-from worker.database import Database
+from worker.db.engine import Database
+from worker.db.tables import DecisionRow, JobRow, LabelRow, OutboxRow
 from worker.errors import DatabaseError
-from worker.jobs import Status
-from worker.orm import DecisionRow, JobRow, LabelRow, OutboxRow
-from worker.registry import add_bundle
+from worker.jobs.submission import Request, submit
+from worker.models.registration import add_bundle
 from worker.settings import Settings
-from worker.submission import Request, submit
+from worker.states import Status
 
 LEASE_S = 2.0
 SLACK_S = 2.0

@@ -12,10 +12,10 @@ import torch
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
-from classifier.bundle import Bundle
+from classifier.bundles.bundle import Bundle
 from classifier.config import TrainingConfig
-from classifier.learning import train_bundle
-from classifier.manifest import Manifest, read_manifest
+from classifier.data.manifest import Manifest, read_manifest
+from classifier.training.train import train_bundle
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy
 
 settings.register_profile("cladist", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])

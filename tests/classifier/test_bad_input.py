@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from classifier.bundle import Bundle, make_net, read_bundle, write_bundle, write_calibration
-from classifier.calibration import Calibration
+from classifier.bundles.bundle import Bundle, make_net, read_bundle
+from classifier.bundles.calibration import Calibration
+from classifier.bundles.writing import write_bundle, write_calibration
 from classifier.config import TrainingConfig
+from classifier.data.manifest import Manifest, read_manifest
 from classifier.errors import BundleError, ManifestError, TrainingError
-from classifier.learning import evaluate_bundle, train_bundle
-from classifier.manifest import Manifest, read_manifest
+from classifier.training.train import evaluate_bundle, train_bundle
 from taxonomy import Taxonomy, read_taxonomy
 
 LabelsOf = Callable[[Path], tuple[Manifest, Taxonomy]]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from classifier.config import TrainingConfig
-from worker.demo.figures import render_catalogue
-from worker.demo.tour import FIGURES_CONFIG, take_tour
+from worker.cli.demo.figures import render_catalogue
+from worker.cli.demo.tour import FIGURES_CONFIG, take_tour
 
 _PHOTOGRAPHS_A_SPLIT = {"train": 150, "val": 40, "test": 40}
 
@@ -55,7 +55,7 @@ def test_the_demo_on_photographs(tmp_path: Path, photographs: Path) -> None:
     words = ["demo", "--images", str(photographs), "--labels", str(labels), "--out", "out", "--epochs", "1"]
     given = {name: value for name, value in os.environ.items() if not name.startswith("CLADIST_")}
     done = subprocess.run(
-        [sys.executable, "-c", "from worker.cli import main; main()", *words],
+        [sys.executable, "-c", "from worker.cli.main import main; main()", *words],
         cwd=tmp_path, env=given, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

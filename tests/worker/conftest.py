@@ -10,16 +10,18 @@ import torch
 from command_line import Cladist
 from PIL import Image
 
-from classifier.backbone import make_backbone
-from classifier.bundle import Bundle, BundleInfo, make_net, write_bundle
-from classifier.calibration import Calibration
+from classifier.bundles.bundle import Bundle, make_net
+from classifier.bundles.calibration import Calibration
+from classifier.bundles.info import BundleInfo
+from classifier.bundles.writing import write_bundle
 from classifier.config import TrainingConfig
+from classifier.networks.backbone import make_backbone
 from taxonomy import Hierarchy, Node, Taxonomy
-from worker.bootstrap import Services, bootstrap
-from worker.database import Database
-from worker.registry import add_bundle
+from worker.db.engine import Database
+from worker.jobs.submission import Request, submit
+from worker.models.registration import add_bundle
+from worker.process.bootstrap import Services, bootstrap
 from worker.settings import Settings
-from worker.submission import Request, submit
 
 BACKBONE = "test_resnet"
 SIZE_PX = 32

@@ -14,11 +14,11 @@ import pytest
 import yaml
 from sqlalchemy import func, select, text
 
-from worker.bootstrap import Services
-from worker.catalogue import active_bundle
-from worker.cli import cli
-from worker.labels import labels_under
-from worker.orm import DecisionRow, LabelRow
+from worker.catalog.serving import active_bundle
+from worker.cli.main import cli
+from worker.db.tables import DecisionRow, LabelRow
+from worker.labels.storage import labels_under
+from worker.process.bootstrap import Services
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]

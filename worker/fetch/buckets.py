@@ -22,7 +22,7 @@ from classifier.errors import (
     first_line,
 )
 from worker.errors import RetryableError
-from worker.fetch.source import Allowance
+from worker.network.allowance import Allowance
 
 BUCKET_SCHEMES = ("s3", "gs", "az", "memory")
 
@@ -75,7 +75,7 @@ def _store(scheme: str) -> Any:
     except ImportError:
         needs = f"pip install cladist[{_EXTRAS[scheme]}]"
         raise AccessDeniedError(f"the driver for {scheme}: is not installed: {needs}") from None
-    except Exception as error:  # noqa: BLE001 (other people's code)
+    except Exception as error:
         raise AccessDeniedError(f"the driver for {scheme}: cannot be used: {first_line(error)}") from None
 
 
@@ -94,7 +94,7 @@ def _meaning() -> Iterator[None]:
         raise AccessDeniedError(f"the store refused: {first_line(error)}") from None
     except FSTimeoutError:
         raise FetchTimeoutError("the store did not answer in time") from None
-    except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
+    except Exception as error:
         if _is_refusal(error):
             raise AccessDeniedError(f"the store refused: {first_line(error)}") from None
         raise RetryableError(f"the store failed: {type(error).__name__}: {first_line(error)}") from None

@@ -5,14 +5,15 @@ from contextlib import closing
 
 from classifier.errors import AccessDeniedError, AssetError
 from worker.errors import RetryableError
-from worker.fetch.addresses import Resolve, resolve_by_system
 from worker.fetch.buckets import BUCKET_SCHEMES, BucketSource
 from worker.fetch.files import FileSource
 from worker.fetch.plugins import load_source
-from worker.fetch.redaction import redacted, shown
-from worker.fetch.source import Allowance, AssetSource
+from worker.fetch.source import AssetSource
 from worker.fetch.web import WEB_SCHEMES, WebSource
+from worker.network.addresses import Resolve, resolve_by_system
+from worker.network.allowance import Allowance
 from worker.settings import Settings
+from worker.telemetry.redaction import redacted, shown
 
 
 class Fetcher:

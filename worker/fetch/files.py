@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from classifier.errors import AccessDeniedError, AssetError, AssetNotFoundError
 from worker.errors import RetryableError
-from worker.fetch.source import Allowance
+from worker.network.allowance import Allowance
 
 _CHUNK_BYTES = 2**20
 # A FIFO must not hold us up, and a terminal not become ours.

@@ -7,7 +7,8 @@ from typing import cast
 
 from classifier.errors import AccessDeniedError, AssetError, first_line
 from worker.errors import RetryableError
-from worker.fetch.source import Allowance, AssetSource
+from worker.fetch.source import AssetSource
+from worker.network.allowance import Allowance
 
 log = logging.getLogger("cladist.fetch")
 

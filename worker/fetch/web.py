@@ -17,9 +17,9 @@ from classifier.errors import (
     UnreadableImageError,
 )
 from worker.errors import RetryableError
-from worker.fetch.addresses import Gate, Resolve
-from worker.fetch.connections import CheckedBackend, using
-from worker.fetch.source import Allowance
+from worker.network.addresses import Gate, Resolve
+from worker.network.allowance import Allowance
+from worker.network.connections import CheckedBackend, using
 from worker.settings import Settings
 
 WEB_SCHEMES = ("http", "https")

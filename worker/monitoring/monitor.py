@@ -7,15 +7,15 @@ from contextlib import contextmanager
 
 from celery import Celery
 
-from worker.database import Database
+from worker.db.engine import Database
 from worker.errors import DatabaseError
-from worker.monitoring.celery_events import QUEUE_LENGTH, count_messages
 from worker.monitoring.health import Health, watch_consumer
-from worker.monitoring.metrics import JOBS, OLDEST_PENDING, OUTBOX_LAG, work_done
+from worker.monitoring.job_stats import read_vitals
 from worker.monitoring.server import serve_monitors
-from worker.monitoring.tracing import start_tracing
-from worker.monitoring.vitals import read_vitals
 from worker.settings import Settings
+from worker.telemetry.celery_events import QUEUE_LENGTH, count_messages
+from worker.telemetry.metrics import JOBS, OLDEST_PENDING, OUTBOX_LAG, work_done
+from worker.telemetry.tracing import start_tracing
 
 log = logging.getLogger("cladist.monitoring")
 

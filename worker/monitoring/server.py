@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from taxonomy import CladistError
 from worker.monitoring.health import Health
-from worker.monitoring.metrics import REGISTRY
+from worker.telemetry.metrics import REGISTRY
 
 log = logging.getLogger("cladist.monitoring")
 
@@ -65,7 +65,7 @@ def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name that http.server gives it)
+        def log_message(self, format: str, *args: Any) -> None:
             log.debug(format, *args)
 
     return Handler

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
-from classifier.backbone import default_device
-from worker.claims import claim_jobs, suspects_among
-from worker.database import Database
+from classifier.networks.devices import default_device
+from worker.db.engine import Database
 from worker.errors import StoppingError
-from worker.machine import forward_passes
-from worker.pipeline.flight import Flight
-from worker.pipeline.keeper import give_up
-from worker.pipeline.line import Line
-from worker.pipeline.sizing import IN_ALL, LARGEST, BatchSizes
-from worker.registry import Predictors
+from worker.jobs.claims import claim_jobs, suspects_among
+from worker.models.predictors import Predictors
+from worker.pipeline.batch_size import IN_ALL, LARGEST, BatchSizes
+from worker.pipeline.in_flight import Flight
+from worker.pipeline.parallelism import forward_passes
+from worker.pipeline.threads import Line
+from worker.pipeline.watchdog import give_up
 from worker.settings import Settings
 
 _LOOK_S = 0.5  # how often one who waits looks whether to stop

@@ -6,19 +6,20 @@ from itertools import groupby
 
 from sqlalchemy.orm import Session
 
-from classifier.images import stacked
-from worker.catalogue import serving_release
-from worker.claims import Failure, held_claims, mark_failed, mark_succeeded, release, try_again
-from worker.database import Database
+from classifier.images.tensors import stacked
+from worker.catalog.serving import serving_release
+from worker.db.engine import Database
 from worker.errors import DatabaseError, RetryableError
 from worker.fetch.fetcher import Fetcher
-from worker.fetch.redaction import redacted
-from worker.jobs import Code
-from worker.labels import hold_assets, store_predictions
-from worker.monitoring.logs import claim_fields
-from worker.monitoring.metrics import stage
-from worker.pipeline.flight import Item
+from worker.jobs.claims import Failure, held_claims
+from worker.jobs.transitions import mark_failed, mark_succeeded, release, try_again
+from worker.labels.storage import hold_assets, store_predictions
+from worker.pipeline.in_flight import Item
+from worker.pipeline.log_context import claim_fields
 from worker.settings import Settings
+from worker.states import Code
+from worker.telemetry.metrics import stage
+from worker.telemetry.redaction import redacted
 
 log = logging.getLogger("cladist.pipeline")
 

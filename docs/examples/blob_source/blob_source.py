@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from classifier.errors import AssetNotFoundError, UnreadableImageError
-from worker.fetch.source import Allowance
+from worker.network.allowance import Allowance
 
 _CHUNK_BYTES = 2**20
 

@@ -1,0 +1,122 @@
+"""A trained model on disk: a folder of safetensors and JSON, never a pickle."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from classifier.bundles.calibration import Calibration
+from classifier.bundles.info import CALIBRATION, INFO, TAXONOMY, WEIGHTS, BundleInfo
+from classifier.config import Mode
+from classifier.errors import BundleError, ReleaseMismatchError, TrainingError, first_line
+from classifier.networks.backbone import make_backbone
+from classifier.networks.heads import HierarchicalNet, narrowed
+from classifier.outputs.method import make_heads
+from taxonomy import Hierarchy, Taxonomy, TaxonomyError, read_taxonomy
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+_MAX_JSON_BYTES = 64 * 2**20
+
+
+_VERSION_DIGITS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A bundle read from disk; `version` names its exact content: weights, taxonomy and calibration."""
+
+    folder: Path
+    info: BundleInfo
+    taxonomy: Taxonomy
+    hierarchy: Hierarchy
+    calibration: Calibration
+    version: str
+
+    @property
+    def model(self) -> str:
+        """The model version as every output names it."""
+        return f"{self.info.backbone}@{self.version}"
+
+    def require_release(self, release: str, what: str) -> None:
+        """Raise ReleaseMismatchError unless the bundle was trained on this release."""
+        if release != self.info.release:
+            raise ReleaseMismatchError(
+                f"{self.folder}: trained on taxonomy release {self.info.release[:12]}, but {what} has {release[:12]}"
+            )
+
+    def load_net(self) -> HierarchicalNet:
+        """The network with its weights, in evaluation mode. Raises BundleError on weights that do not fit."""
+        net = make_net(self.info.backbone, self.hierarchy, self.info.training.head_width, self.info.mode)
+        try:
+            net.load_state_dict(load_file(self.folder / WEIGHTS))
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise BundleError(f"{self.folder / WEIGHTS}: {first_line(error)}") from None
+        return net.eval()
+
+
+def make_net(backbone: str, hierarchy: Hierarchy, head_width: int = 0, mode: Mode = "single") -> HierarchicalNet:
+    """The network of a bundle, with fresh weights. Raises BundleError on a backbone that timm does not know."""
+    try:
+        features = make_backbone(backbone, pretrained=False)
+    except TrainingError as error:
+        raise BundleError(str(error)) from None
+    heads = narrowed(features.feature_count, head_width, lambda width: make_heads(width, hierarchy, mode))
+    return HierarchicalNet(features.network, heads)
+
+
+def read_bundle(folder: str | Path) -> Bundle:
+    """Read a bundle without its weights. Raises BundleError, naming the file, on anything missing or wrong."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no such bundle")
+    info = _read_model(folder / INFO, BundleInfo)
+    calibration = _read_model(folder / CALIBRATION, Calibration)
+    try:
+        taxonomy = read_taxonomy(folder / TAXONOMY, "canonical-json")
+    except TaxonomyError as error:
+        raise BundleError(str(error)) from None
+    hierarchy = Hierarchy.compile(taxonomy)
+    if hierarchy.release != info.release:
+        raise ReleaseMismatchError(
+            f"{folder}: trained on taxonomy release {info.release[:12]}, but its {TAXONOMY} is {hierarchy.release[:12]}"
+        )
+    _require_fitting(folder / CALIBRATION, calibration, info, hierarchy)
+    return Bundle(folder, info, taxonomy, hierarchy, calibration, _version(folder))
+
+
+def _require_fitting(path: Path, calibration: Calibration, info: BundleInfo, hierarchy: Hierarchy) -> None:
+    """Raise BundleError on temperatures that another bundle must have had."""
+    levels = len(calibration.level_temperatures)
+    if levels not in (0, hierarchy.depth):
+        raise BundleError(f"{path}: {levels} level temperatures for {hierarchy.depth} levels")
+    if info.mode == "multi" and (levels or calibration.entropy is not None):
+        raise BundleError(f"{path}: label sets have one temperature for all logits")
+
+
+def _read_model(path: Path, kind: type[_Model]) -> _Model:
+    try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise BundleError(f"{path}: larger than {_MAX_JSON_BYTES} bytes")
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror or error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BundleError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _version(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in (INFO, TAXONOMY, CALIBRATION, WEIGHTS):
+        try:
+            with (folder / name).open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        except OSError as error:
+            raise BundleError(f"{folder / name}: {error.strerror or error}") from None
+    return digest.hexdigest()[:_VERSION_DIGITS]

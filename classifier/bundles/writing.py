@@ -1,0 +1,71 @@
+"""Write a bundle, whole or not at all, and replace its calibration and metrics."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import nn
+
+from classifier.bundles.bundle import Bundle, read_bundle
+from classifier.bundles.calibration import Calibration
+from classifier.bundles.info import CALIBRATION, CARD, INFO, METRICS, TAXONOMY, WEIGHTS, BundleInfo, MetricsFile
+from classifier.bundles.model_card import model_card
+from classifier.errors import BundleError, first_line
+from taxonomy import Taxonomy, canonical_json
+
+
+def write_bundle(
+    folder: Path, net: nn.Module, info: BundleInfo, taxonomy: Taxonomy, calibration: Calibration
+) -> Bundle:
+    """Write a new bundle, whole or not at all. Raises BundleError when the folder exists."""
+    if folder.exists():
+        raise BundleError(f"{folder}: exists already")
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    with _or_nothing(partial):
+        partial.mkdir(parents=True)
+        save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, partial / WEIGHTS)
+        (partial / TAXONOMY).write_text(canonical_json(taxonomy), encoding="utf-8")
+        (partial / INFO).write_text(info.model_dump_json(indent=2), encoding="utf-8")
+        (partial / CALIBRATION).write_text(calibration.model_dump_json(indent=2), encoding="utf-8")
+        partial.rename(folder)
+    return read_bundle(folder)
+
+
+def write_calibration(bundle: Bundle, calibration: Calibration) -> Bundle:
+    """Replace a bundle's calibration; the result has another version."""
+    _replace_text(bundle.folder / CALIBRATION, calibration.model_dump_json(indent=2))
+    return read_bundle(bundle.folder)
+
+
+def write_metrics(bundle: Bundle, split: str, metrics_json: dict[str, Any]) -> None:
+    """Write metrics.json and the model card that shows it."""
+    body = MetricsFile(split=split, metrics=metrics_json)
+    _replace_text(bundle.folder / METRICS, body.model_dump_json(indent=2))
+    _replace_text(
+        bundle.folder / CARD, model_card(bundle.info, bundle.taxonomy, bundle.calibration, split, metrics_json)
+    )
+
+
+def _replace_text(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    with _or_nothing(partial):
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+
+
+@contextmanager
+def _or_nothing(partial: Path) -> Iterator[None]:
+    """Where writing fails (a full disk, say), take away what was written so far and raise BundleError."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+        raise BundleError(f"{partial.with_suffix('')}: cannot be written: {first_line(error)}") from None

@@ -1,0 +1,1 @@
+"""Fit on held-out images what makes confidences true and decisions trustworthy."""

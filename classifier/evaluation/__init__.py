@@ -1,0 +1,1 @@
+"""How good the answers to labelled images are. Trains and calibrates nothing."""

@@ -1,0 +1,110 @@
+"""What is said of one asset: a label for each level, and the decision."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from classifier.inference.decision import Decision, Floats, confidence, decide
+from taxonomy import Hierarchy
+
+DEFAULT_TOP = 4  # nodes named for each level: the path's own and three runners-up
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another node of the same level."""
+
+    node: str
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class LevelLabel:
+    """The node of the best path at one level; confidences lie in [0, 1] and never rise from level to level."""
+
+    level: int
+    node: str
+    name: str
+    confidence: float
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfidence:
+    """A node that was asked for by name, whether it lies on the best path or not."""
+
+    level: int
+    node: str
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPrediction:
+    """What Cladist says of one asset; the object of `predict --json`, of the database and of every interface.
+
+    reported, bins: only where decode options ask for them. decisions, decided: only in multi-label mode, of which
+    `classifier.labelsets` speaks: all the decided nodes without a decided child, and the ids of all decided nodes.
+    """
+
+    asset: str
+    release: str
+    model: str
+    levels: tuple[LevelLabel, ...]
+    decision: Decision
+    reported: tuple[NodeConfidence, ...] | None = None
+    bins: dict[str, float] | None = None
+    decisions: tuple[Decision, ...] | None = None
+    decided: tuple[str, ...] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object as plain JSON values, without what nobody asked for."""
+        return {key: value for key, value in _JSON.dump_python(self, mode="json").items() if value is not None}
+
+    def on_path(self) -> tuple[bool, ...]:
+        """For each of the `levels` whether it is decided on, as the decision's node is and all above it."""
+        if self.decided is not None:
+            decided = set(self.decided)
+            return tuple(label.node in decided for label in self.levels)
+        return tuple(label.level <= self.decision.level for label in self.levels)
+
+
+def predict_asset(
+    asset: str,
+    probs: Floats,
+    best: int,
+    hierarchy: Hierarchy,
+    *,
+    model: str,
+    threshold: float | None,
+    review_threshold: float = 0.0,
+    top: int = DEFAULT_TOP,
+) -> AssetPrediction:
+    """Say it of one asset: `probs` (N,) coherent and calibrated, `best` the position of the best terminal's node.
+
+    top: how many nodes of each level are named, that of the path among them.
+    """
+    path = hierarchy.path(best, probs)
+    levels = tuple(_level_label(node, probs, hierarchy, top) for node in path)
+    decision = decide(path, probs, hierarchy, threshold, review_threshold)
+    return AssetPrediction(asset, hierarchy.release, model, levels, decision)
+
+
+def _level_label(node: int, probs: Floats, hierarchy: Hierarchy, top: int) -> LevelLabel:
+    level = int(hierarchy.levels[node])
+    others = hierarchy.level_slices[level - 1]
+    ranked = others.start + np.argsort(-probs[others], kind="stable")[:top]
+    alternatives = [alternative(int(other), probs, hierarchy) for other in ranked if other != node]
+    label = alternative(node, probs, hierarchy)
+    return LevelLabel(level, label.node, label.name, label.confidence, tuple(alternatives[: top - 1]))
+
+
+def alternative(node: int, probs: Floats, hierarchy: Hierarchy) -> Alternative:
+    """A node with its name and confidence."""
+    return Alternative(hierarchy.node_ids[node], hierarchy.names[node], confidence(probs[node]))
+
+
+_JSON = TypeAdapter(AssetPrediction)

@@ -1,0 +1,1 @@
+"""From logits to coherent probabilities: one strategy object for each mode. Knows no files and no images."""

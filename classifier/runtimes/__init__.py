@@ -1,0 +1,1 @@
+"""What computes logits from pixels. A runtime knows no taxonomy."""

@@ -1,0 +1,1 @@
+"""What changes between two releases of a taxonomy: differences, mappings, and the matching of nodes."""

@@ -1,0 +1,64 @@
+"""Read a taxonomy file, whose format is found by its content; write one."""
+
+from pathlib import Path
+
+from taxonomy.errors import TaxonomyError
+from taxonomy.formats.folder import taxonomy_of_folder
+from taxonomy.formats.json.text import load_json
+from taxonomy.formats.protocol import Format, TextFormat
+from taxonomy.formats.registry import detect_format, format_names, get_format, is_builtin
+from taxonomy.graph import Taxonomy
+
+__all__ = ["MAX_FILE_BYTES", "Format", "TextFormat", "format_names", "read_taxonomy", "read_text", "write_taxonomy"]
+
+
+MAX_FILE_BYTES = 256 * 2**20
+
+
+def read_taxonomy(path: str | Path, format_name: str | None = None) -> Taxonomy:
+    """Read a taxonomy file, or a folder of images; the format is detected from the content unless it is named.
+
+    Raises TaxonomyError with the file (and the line, where there is one) on anything wrong with it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return taxonomy_of_folder(path)
+    known = get_format(format_name) if format_name is not None else None
+    text = read_text(path)
+    found = known or detect_format(text)
+    if found is None:
+        if text.lstrip().startswith(("{", "[")):
+            load_json(text, str(path))  # says what is wrong with it, if it is no JSON
+        raise TaxonomyError(f"{path}: not a taxonomy in any known format ({', '.join(format_names())})")
+    try:
+        return found.parse(text, str(path))
+    except TaxonomyError:
+        raise
+    except RecursionError:
+        raise TaxonomyError(f"{path}: nested too deeply") from None
+    except Exception as error:
+        if is_builtin(found):
+            raise
+        raise TaxonomyError(f"{path}: the format {found.name!r} failed: {error}") from error
+
+
+def write_taxonomy(taxonomy: Taxonomy, format_name: str) -> str:
+    """The taxonomy in a format. Raises TaxonomyError on an unknown format or one that is for reading only."""
+    return get_format(format_name).write(taxonomy)
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file of at most MAX_FILE_BYTES. Raises TaxonomyError."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise TaxonomyError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TaxonomyError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise TaxonomyError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise TaxonomyError(f"{str(path)!r}: {error}") from None
+    if "\0" in text:
+        raise TaxonomyError(f"{path}: line {text[: text.index(chr(0))].count(chr(10)) + 1}: a NUL byte in the text")
+    return text

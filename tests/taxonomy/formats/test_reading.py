@@ -1,0 +1,84 @@
+"""read_taxonomy: files that are no text, no file or no taxonomy, and the detection of formats."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import taxonomy
+from taxonomy import Taxonomy, TaxonomyError, canonical_json, read_taxonomy
+from taxonomy.formats.reading import MAX_FILE_BYTES
+from taxonomy.formats.registry import format_names
+
+Read = Callable[..., Taxonomy]
+Refusal = Callable[..., str]
+
+UNKNOWN = f"not a taxonomy in any known format ({', '.join(format_names())})"
+
+
+@pytest.mark.parametrize(
+    ("content", "byte"),
+    [(b"A > B\n\xff\xfe", 6), ("A > Möbel".encode("latin-1"), 5), ("A > B".encode("utf-16"), 0), (b"\x80", 0)],
+)
+def test_not_utf_8(refusal: Refusal, content: bytes, byte: int) -> None:
+    """The message says where."""
+    assert refusal(content) == f"not UTF-8 text (byte {byte})"
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyError, match=r"nowhere\.txt: No such file or directory"):
+        read_taxonomy(tmp_path / "nowhere.txt")
+
+
+def test_an_empty_directory(tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyError, match="the taxonomy is empty"):
+        read_taxonomy(tmp_path)
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    """Refused by its size, before it is read: the file is a hole."""
+    with (tmp_path / "huge.txt").open("wb") as stream:
+        stream.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(TaxonomyError, match=f"larger than {MAX_FILE_BYTES} bytes"):
+        read_taxonomy(tmp_path / "huge.txt")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\n\n", "just one line", "<html> > </html>", "[1, 2]", '{"nodes": []}', "# A > B"]
+)
+def test_no_known_format(refusal: Refusal, content: str) -> None:
+    assert refusal(content) == UNKNOWN
+
+
+def test_an_unknown_format_name(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("A > B")
+    with pytest.raises(TaxonomyError, match="unknown format 'yaml'; known: canonical-json, "):
+        read_taxonomy(tmp_path / "a.txt", "yaml")
+
+
+def test_the_content_decides_and_not_the_name(read: Read) -> None:
+    """All three formats from a file of one name."""
+    lines = read("A > B\n")
+    assert read("image,path\n1.jpg,A > B\n") == lines
+    assert read(canonical_json(lines)) == lines
+
+
+def test_importing_the_taxonomy_does_not_load_torch() -> None:
+    """A fresh interpreter that imports all of it has neither torch nor timm."""
+    program = (
+        "import sys, taxonomy, taxonomy.metrics, taxonomy.formats.reading\n"
+        "loaded = {'torch', 'timm', 'lightning', 'sqlalchemy', 'celery'} & sys.modules.keys()\n"
+        "sys.exit(f'loaded {loaded}' if loaded else 0)"
+    )
+    path = str(Path(taxonomy.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,149 @@
+"""Submitting jobs."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from worker.db.engine import Database
+from worker.db.tables import AssetRow, JobRow, OutboxRow
+from worker.dispatch.queues import DEFAULT_DESTINATION
+from worker.errors import LookupFailedError, SubmissionError
+from worker.jobs.submission import Request, _add_jobs, asset_uri, read_requests, submit
+
+
+def _count(database: Database, table: type) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+@pytest.mark.usefixtures("bundle")
+def test_job_and_outbox_row_are_one(database: Database, submitted: Callable[[list[str]], list[int]]) -> None:
+    """Every job has its outbox row; one asset submitted twice has two jobs."""
+    ids = submitted(["file:///a.png", "file:///b.png", "file:///a.png"])
+    assert len(set(ids)) == 3
+    assert (_count(database, AssetRow), _count(database, JobRow), _count(database, OutboxRow)) == (2, 3, 3)
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_key_gives_back_the_same_job(database: Database) -> None:
+    """Within one submission and across two, and keys do not disturb their neighbours."""
+    keyed, other_keyed = Request("file:///a", "k1"), Request("file:///c", "k2")
+    ((first, other, again, third),) = submit(database, [keyed, Request("file:///b"), keyed, other_keyed])
+    assert first == again
+    assert len({first, other, third}) == 3
+    assert list(submit(database, [other_keyed, keyed])) == [[third, first]]
+    assert _count(database, JobRow) == 3
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_key_that_two_use_at_once_gives_both_the_same_job(database: Database) -> None:
+    """Whoever comes second is told the job of the first, in the middle of whose transaction he came."""
+    request = Request("file:///a", "k")
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as session:
+            first = _add_jobs(database, session, [request], DEFAULT_DESTINATION)
+            second = pool.submit(lambda: list(submit(database, [request])))
+            wait([second], timeout=0.5)
+        assert second.result() == [first]
+    assert _count(database, JobRow) == 1
+
+
+@pytest.mark.usefixtures("bundle")
+@pytest.mark.parametrize("together", [True, False])
+def test_a_key_of_another_asset_is_refused(database: Database, together: bool) -> None:
+    """The message names key and asset, and nothing of the chunk is kept."""
+    first, second = Request("file:///a", "key-1"), Request("file:///b", "key-1")
+    requests = [first, second]
+    if not together:
+        list(submit(database, [first]))
+        requests = [second]
+    before = _count(database, JobRow)
+    with pytest.raises(SubmissionError, match="'key-1' was used for another asset than file:///b"):
+        list(submit(database, requests))
+    assert _count(database, JobRow) == before
+
+
+@pytest.mark.usefixtures("bundle")
+def test_many_jobs_are_submitted_in_chunks(database: Database) -> None:
+    """2,500 requests come back as 2,500 ids, in order, a thousand at a time."""
+    chunks = list(submit(database, (Request(f"file:///{number}.png") for number in range(2500))))
+    assert [len(chunk) for chunk in chunks] == [1000, 1000, 500]
+    ids = [job_id for chunk in chunks for job_id in chunk]
+    with database.read() as session:
+        rows = session.execute(select(JobRow.id, AssetRow.uri).join(AssetRow, AssetRow.id == JobRow.asset_id))
+        uris = {job_id: uri for job_id, uri in rows}
+    assert [uris[job_id] for job_id in ids] == [f"file:///{number}.png" for number in range(2500)]
+
+
+def test_without_a_bundle_nothing_is_submitted(database: Database) -> None:
+    """The message says what to run."""
+    with pytest.raises(LookupFailedError, match="cladist bundle add"):
+        list(submit(database, [Request("file:///a")]))
+
+
+@pytest.mark.parametrize(
+    ("address", "uri"),
+    [
+        ("a b.png", "file:///base/a%20b.png"),
+        ("/x/y.png", "file:///x/y.png"),
+        ("file:///x/y.png", "file:///x/y.png"),
+        ("file://localhost/x.png", "file:///x.png"),
+    ],
+)
+def test_addresses_become_file_uris(address: str, uri: str) -> None:
+    """A path is relative to the base; a file URI stays."""
+    assert asset_uri(address, Path("/base")) == uri
+
+
+@pytest.mark.parametrize("address", ["http://x/y.png?a=b", "s3://b/k", "memory://b/k", "dam+v2://x"])
+def test_addresses_of_other_schemes_stay(address: str) -> None:
+    """Whether a worker may fetch them is the worker's to say."""
+    assert asset_uri(address, Path("/base")) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["file://host/x", "a\0b", "x" * 5000, "http://[::1", "://x", "a b://x", "http://x/a b", "http://x/\n",
+     "http://me:secret@x/a", "https://secret@x/a", f"https://{'secret' * 50}@x/a"],
+)  # fmt: skip
+def test_other_addresses_are_refused(address: str) -> None:
+    """What is no address, or would store a secret, is refused when it is submitted, and not repeated."""
+    with pytest.raises(SubmissionError) as caught:
+        asset_uri(address, Path("/base"))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_manifest_names_assets_and_keys(tmp_path: Path) -> None:
+    """`uri` or `image`, relative to the file, and `key` where it is not blank."""
+    path = tmp_path / "manifest.csv"
+    path.write_text("image,key,split\na.png,k,train\n/b.png,,test\n")
+    assert list(read_requests(path)) == [Request((tmp_path / "a.png").as_uri(), "k"), Request("file:///b.png")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a.png\n", "line 1: expected a header"),
+        (b"", "line 1: expected a header"),
+        (b"uri\nhttp://me:pw@x/a.png\n", "line 2: .*credentials"),
+        (b"key,uri\nk,a.png\nk\n", "line 3: no uri"),
+        (b"uri\n\xff\xfe\n", "utf-8"),
+        (b'uri\n"a.png\n', "unexpected end"),
+    ],
+)
+def test_a_bad_manifest_names_the_line(tmp_path: Path, content: bytes, message: str) -> None:
+    """One line, with the file."""
+    path = tmp_path / "manifest.csv"
+    path.write_bytes(content)
+    with pytest.raises(SubmissionError, match=message) as caught:
+        list(read_requests(path))
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_manifest_is_refused(tmp_path: Path) -> None:
+    """Not a traceback."""
+    with pytest.raises(SubmissionError, match="No such file"):
+        list(read_requests(tmp_path / "none.csv"))

@@ -1,0 +1,93 @@
+"""Log lines: what they name, and what they never say."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from worker.jobs.claims import Claim
+from worker.pipeline.log_context import about, claim_fields
+from worker.telemetry.logs import configure_logging, redact
+
+
+@pytest.fixture(autouse=True)
+def _logging_put_back() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def objects(captured: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in captured.splitlines()]
+
+
+def test_a_line_names_job_asset_and_attempt(capsys: pytest.CaptureFixture[str]) -> None:
+    """One job by its numbers, several by lists of them, and none at all outside."""
+    configure_logging("json", "INFO", "here:1")
+    log = logging.getLogger("cladist.test")
+    one, two = Claim(7, 2, 70, 1, "file:///a"), Claim(8, 1, 80, 1, "file:///b")
+    with about([one]):
+        log.info("first %d", 1)
+    with about([one, two]):
+        log.warning("second")
+        log.info("third", extra=claim_fields(two))
+    log.info("fourth")
+    first, second, third, fourth = objects(capsys.readouterr().err)
+    assert (first["event"], first["job"], first["asset"], first["attempt"]) == ("first 1", 7, 70, 2)
+    assert (first["worker"], first["level"], first["logger"]) == ("here:1", "info", "cladist.test")
+    assert (second["jobs"], second["assets"], second["attempts"], second["level"]) == (
+        [7, 8],
+        [70, 80],
+        [2, 1],
+        "warning",
+    )
+    assert (third["job"], third["asset"]) == (8, 80)
+    assert not {"job", "jobs"} & set(fourth)
+
+
+def test_a_traceback_is_one_line_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a library says of a URL in an exception is redacted as well."""
+    configure_logging("json", "INFO", "here:1")
+    try:
+        raise ValueError("cannot reach redis://user:hunter2@broker:6379/0")
+    except ValueError:
+        logging.getLogger("kombu").exception("amqp://guest:hunter3@rabbit//?password=hunter4")
+    captured = capsys.readouterr().err
+    (line,) = objects(captured)
+    assert "ValueError" in line["exception"]
+    assert "hunter" not in captured
+    assert "user:***@broker" in line["exception"]
+
+
+def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same fields, in one line that is no JSON; below the level nothing."""
+    configure_logging("text", "WARNING", "here:1")
+    logging.getLogger("cladist.test").info("not this")
+    logging.getLogger("cladist.test").warning("but this", extra={"job": 5})
+    captured = capsys.readouterr().err
+    assert "but this" in captured
+    assert "job=5" in captured
+    assert "not this" not in captured
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("postgresql://u:s3cret@h:5432/d?sslmode=require", "postgresql://u:***@h:5432/d?sslmode=require"),
+        ("redis://:s3cret@h/0", "redis://:***@h/0"),
+        ("https://b.s3/x.jpg?X-Amz-Credential=s3cret&X-Amz-Signature=s3cret&v=1", None),
+        ("https://a/x?sig=s3cret&sv=2", "https://a/x?sig=***&sv=2"),
+        ("host=h password=s3cret user=u", "host=h password=*** user=u"),
+        ("https://h/a:b@c.jpg and u@example.org", "https://h/a:b@c.jpg and u@example.org"),
+        ("file:///design=1&level=2", "file:///design=1&level=2"),
+    ],
+)
+def test_redaction(text: str, kept: str | None) -> None:
+    """Passwords and signatures go, addresses stay readable."""
+    assert "s3cret" not in redact(text)
+    if kept is not None:
+        assert redact(text) == kept

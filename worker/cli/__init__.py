@@ -1,0 +1,1 @@
+"""The command line: one folder for each family of commands, imported when one of them runs."""

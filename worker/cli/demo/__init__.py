@@ -1,0 +1,1 @@
+"""`cladist demo`: a catalogue of figures, drawn on the spot, goes all the way."""

@@ -1,0 +1,1 @@
+"""The commands of jobs and their labels: submit, jobs, queues, labels, reclassify."""

@@ -1,0 +1,97 @@
+"""`cladist jobs`."""
+
+from typing import Any
+
+import click
+
+from worker.cli.jobs.upkeep import dead, purge
+from worker.cli.options import json_option
+from worker.cli.output import print_jobs, print_json, print_table
+from worker.db.engine import Database, open_database
+from worker.errors import LookupFailedError
+from worker.jobs.queries import jobs_of, list_jobs, show_job, wait_for_jobs
+from worker.jobs.requests import cancel_job, retry_job
+from worker.settings import read_settings
+from worker.states import Status
+
+_WAIT_POLL_S = 0.2
+
+
+@click.group()
+def jobs() -> None:
+    """List, show, wait for, cancel, retry and purge jobs."""
+
+
+@jobs.command("list")
+@click.option("--status", type=click.Choice([status.value for status in Status]))
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--before", type=int, help="Go on below this job id.")
+@json_option
+def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) -> None:
+    """List jobs, the newest first."""
+    with open_database(read_settings().database_url).read() as session:
+        found = list_jobs(session, status=Status(status) if status else None, limit=limit, before=before)
+    print_jobs(found, as_json=as_json)
+
+
+@jobs.command()
+@click.argument("job", type=int)
+@json_option
+def show(*, job: int, as_json: bool) -> None:
+    """Show one job and what came out of it."""
+    with open_database(read_settings().database_url).read() as session:
+        found = show_job(session, job)
+    if as_json:
+        print_json(found)
+        return
+    prediction = found.pop("prediction")
+    print_table(f"job {job}", ("field", "value"), list(found.items()))
+    if prediction:
+        rows = [(label["level"], label["name"], label["confidence"]) for label in prediction["levels"]]
+        print_table("prediction", ("level", "label", "confidence"), rows)
+        decision = prediction["decision"]
+        click.echo(f"decision: {' > '.join(decision['path']) or 'none'} ({decision['reason']})")
+
+
+@jobs.command()
+@click.argument("ids", type=int, nargs=-1, required=True)
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds; by default as long as it takes.")
+@json_option
+def wait(*, ids: tuple[int, ...], timeout_s: float | None, as_json: bool) -> None:
+    """Wait until the jobs with these IDS have ended."""
+    database = open_database(read_settings().database_url)
+    _known(database, ids)
+    if not wait_for_jobs(database, list(ids), timeout_s, _WAIT_POLL_S):
+        raise LookupFailedError(f"after {timeout_s:g} s some jobs are still open; is a `cladist worker` running?")
+    print_jobs(_known(database, ids), as_json=as_json)
+
+
+@jobs.command()
+@click.argument("ids", type=int, nargs=-1, required=True)
+def cancel(*, ids: tuple[int, ...]) -> None:
+    """Cancel jobs that have not ended; what a worker still finds for one is thrown away."""
+    database = open_database(read_settings().database_url)
+    for job_id in ids:
+        cancel_job(database, job_id)
+        click.echo(f"{job_id} cancelled")
+
+
+@jobs.command()
+@click.argument("ids", type=int, nargs=-1, required=True)
+def retry(*, ids: tuple[int, ...]) -> None:
+    """Queue failed, dead or cancelled jobs again."""
+    database = open_database(read_settings().database_url)
+    for job_id in ids:
+        retry_job(database, job_id)
+        click.echo(f"{job_id} queued")
+
+
+jobs.add_command(dead)
+
+
+jobs.add_command(purge)
+
+
+def _known(database: Database, ids: tuple[int, ...]) -> list[dict[str, Any]]:
+    with database.read() as session:
+        return jobs_of(session, ids)

@@ -1,0 +1,1 @@
+"""The commands that train, measure and run a model: train, evaluate, calibrate, predict."""

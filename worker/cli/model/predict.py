@@ -1,0 +1,119 @@
+"""`cladist predict`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import click
+import torch
+
+from classifier.bundles.bundle import read_bundle
+from classifier.images.decode import read_image_file
+from classifier.inference.decoding import DecodeOptions
+from classifier.inference.prediction import DEFAULT_TOP, AssetPrediction
+from classifier.inference.predictor import Predictor
+from taxonomy import PATH_SEPARATOR, Taxonomy
+from worker.cli.model.release import release_difference, release_option, tell_unreachable
+from worker.cli.options import file_type, find_node, json_option, read_names
+from worker.cli.output import print_json, print_table
+from worker.cli.taxonomy.differences import mapping_option
+from worker.settings import read_settings
+
+
+@click.command()
+@click.argument("bundle", type=file_type)
+@click.argument("images", type=file_type, nargs=-1, required=True)
+@click.option(
+    "--decode",
+    type=click.Choice(["best", "crm"]),
+    default="best",
+    show_default=True,
+    help="Follow the path to the most probable node, or to that whose mistakes are expected to be the least far off.",
+)
+@click.option(
+    "--top-k", type=click.IntRange(1), default=DEFAULT_TOP, show_default=True, help="Nodes named for each level."
+)
+@click.option("--under", metavar="NODE", help="Only this branch: probabilities given that it is one of its nodes.")
+@click.option("--allow", multiple=True, metavar="NODE|@FILE", help="Only what lies under one of these nodes.")
+@click.option("--block", multiple=True, metavar="NODE|@FILE", help="Nothing that lies under one of these nodes.")
+@click.option("--report", multiple=True, metavar="NODE|@FILE", help="Tell this node's confidence whatever the path.")
+@click.option(
+    "--bin", "bins", multiple=True, metavar="NAME=NODE,NODE", help="Tell the confidence of these nodes together."
+)
+@release_option
+@mapping_option
+@json_option
+def predict(
+    *,
+    bundle: Path,
+    images: tuple[Path, ...],
+    decode: Literal["best", "crm"],
+    top_k: int,
+    under: str | None,
+    allow: tuple[str, ...],
+    block: tuple[str, ...],
+    report: tuple[str, ...],
+    bins: tuple[str, ...],
+    taxonomy_file: Path | None,
+    mappings: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Classify IMAGES with BUNDLE. Nodes are given by id or by path; @FILE names one a line."""
+    opened = read_bundle(bundle)
+    known = opened.taxonomy
+    options = DecodeOptions(
+        decode,
+        top_k,
+        None if under is None else find_node(known, under, "--under"),
+        _nodes(known, allow, "--allow"),
+        _nodes(known, block, "--block"),
+        _nodes(known, report, "--report"),
+        _bins(known, bins),
+    )
+    difference = release_difference(opened, taxonomy_file, mappings)
+    predictor = Predictor(opened, options=options, difference=difference, precision=read_settings().precision)
+    tell_unreachable(predictor.unreachable)
+    for image in images:
+        pixels = predictor.pixels(read_image_file(image), str(image))
+        (prediction,) = predictor.predict([str(image)], torch.stack([pixels]))
+        if as_json:
+            print_json(prediction.as_dict())
+        else:
+            _print_prediction(prediction)
+
+
+def _nodes(taxonomy: Taxonomy, values: Sequence[str], option: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(find_node(taxonomy, name, option) for name in read_names(values, option)))
+
+
+def _bins(taxonomy: Taxonomy, values: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """NAME=NODE,NODE; a name given again gets more nodes, and a node whose own id has a comma is taken whole."""
+    found: dict[str, tuple[str, ...]] = {}
+    for value in values:
+        name, _, nodes = (part.strip() for part in value.partition("="))
+        if not (name and nodes):
+            raise click.UsageError(f"--bin takes NAME=NODE,NODE, not {value!r}")
+        listed = [nodes] if nodes in taxonomy else [part.strip() for part in nodes.split(",") if part.strip()]
+        ids = [find_node(taxonomy, node, "--bin") for node in listed]
+        found[name] = tuple(dict.fromkeys([*found.get(name, ()), *ids]))
+    return found
+
+
+def _print_prediction(prediction: AssetPrediction) -> None:
+    rows = [
+        (
+            label.level,
+            label.name,
+            label.confidence,
+            ", ".join(f"{other.name} {other.confidence:.3f}" for other in label.alternatives),
+        )
+        for label in prediction.levels
+    ]
+    print_table(prediction.asset, ("level", "label", "confidence", "alternatives"), rows)
+    for node in prediction.reported or ():
+        click.echo(f"reported: {node.name} {node.confidence:.3f}")
+    for name, share in (prediction.bins or {}).items():
+        click.echo(f"bin: {name} {share:.3f}")
+    for decision in (prediction.decisions or ())[1:]:
+        click.echo(f"also: {PATH_SEPARATOR.join(decision.path)} ({decision.reason})")
+    click.echo(f"decision: {PATH_SEPARATOR.join(prediction.decision.path) or 'none'} ({prediction.decision.reason})")

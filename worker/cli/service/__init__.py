@@ -1,0 +1,1 @@
+"""The commands of an installation: db, bundle, worker, top."""

@@ -1,0 +1,146 @@
+"""One database handle: engine, transactions, its clock, and whether its schema is up to date."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import DatabaseError as SqlDatabaseError
+from sqlalchemy.orm import Session
+
+from worker.errors import DatabaseError
+
+_SQLITE_WAIT_MS = 30_000
+_BACKENDS = ("sqlite", "postgresql")
+
+
+class Database:
+    """A database by its SQLAlchemy URL: SQLite, or PostgreSQL through psycopg 3."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _make_engine(url)
+        self.name = self.engine.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self.engine.dispose()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading; nothing that it changes is kept. Raises DatabaseError when there is no connection."""
+        with _one_line_errors(self.name), Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that commits at the end, or not at all. Raises DatabaseError when there is no connection.
+
+        On SQLite the write lock is taken at the start, so that no transaction fails half-way for want of it.
+        """
+        with _one_line_errors(self.name), Session(self.engine) as session, session.begin():
+            session.connection(execution_options={"cladist_begin": "IMMEDIATE"})
+            yield session
+
+    def now(self, session: Session) -> datetime:
+        """The time by the database's clock, which all workers share."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        clock: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return clock.astimezone(UTC)
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the schema to a revision."""
+        with _one_line_errors(self.name), self.engine.begin() as connection:
+            command.upgrade(self._alembic(connection), revision)
+
+    def downgrade(self, revision: str = "base") -> None:
+        """Take the schema back to a revision."""
+        with _one_line_errors(self.name), self.engine.begin() as connection:
+            command.downgrade(self._alembic(connection), revision)
+
+    def require_upgraded(self) -> None:
+        """Raise DatabaseError unless the schema is at the newest revision."""
+        newest = ScriptDirectory(str(migrations_folder())).get_current_head()
+        with _one_line_errors(self.name), self.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        if found != newest:
+            raise DatabaseError(
+                f"{self.name}: the schema is at {found or 'no revision'}, not {newest}: run `cladist db upgrade`"
+            )
+
+    def _alembic(self, connection: Connection) -> Config:
+        config = Config()
+        config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        return config
+
+
+def open_database(url: str) -> Database:
+    """The database of a URL. Raises DatabaseError when it cannot be reached or was not upgraded."""
+    database = Database(url)
+    try:
+        database.require_upgraded()
+    except DatabaseError:
+        database.close()
+        raise
+    return database
+
+
+def migrations_folder() -> Path:
+    """Where the Alembic scripts are: inside the installed package, or beside it in a checkout."""
+    installed = Path(__file__).parents[1] / "migrations"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "migrations"
+
+
+def _make_engine(url: str) -> Engine:
+    if url.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+psycopg://" + url.partition("://")[2]
+    try:
+        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))  # a file does not hang up
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+        raise DatabaseError("CLADIST_DATABASE_URL is not a database URL (sqlite:///FILE or postgresql://...)") from None
+    if engine.dialect.name not in _BACKENDS:
+        raise DatabaseError(f"CLADIST_DATABASE_URL: {engine.dialect.name!r} is none of {', '.join(_BACKENDS)}")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite alone
+    connection.execute(f"PRAGMA busy_timeout={_SQLITE_WAIT_MS}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('cladist_begin', 'DEFERRED')}")
+
+
+@contextmanager
+def _one_line_errors(name: str) -> Iterator[None]:
+    """Turn a database that cannot be used into one line; errors in our own SQL stay what they are."""
+    try:
+        yield
+    except SqlDatabaseError as error:
+        if type(error) not in (OperationalError, SqlDatabaseError):
+            raise
+        raise DatabaseError(f"{name}: {_first_line(error)}") from error
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__

@@ -1,0 +1,58 @@
+"""Many rows in one statement, as fast as the database takes them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import ColumnElement, Connection, any_, cast
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from worker.db.tables import Base
+
+
+def is_any_of(session: Session, column: InstrumentedAttribute[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """`column IN values`; on PostgreSQL as one array.
+
+    It is parsed faster than a parameter for each, and as the statement is the same for any number of values, its plan
+    is kept.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return column.in_(values)
+    return column == any_(cast(list(values), ARRAY(column.type)))
+
+
+def insert_rows(session: Session, table: type[Base], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows in the session's transaction, by COPY on PostgreSQL and one prepared INSERT on SQLite.
+
+    Values are as the database takes them: JSON as text, no zoneless time. Raises what SQLAlchemy raises of an INSERT:
+    IntegrityError on a row that is there, OperationalError when the connection is lost.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        _execute_many(connection, table.__tablename__, columns, rows)
+    else:
+        _copy(connection, table.__tablename__, columns, rows)
+
+
+def _execute_many(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    values = [tuple(row) for row in rows]
+    if values:
+        places = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", values)
+
+
+def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment] # by the dialect
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        text = statement.as_string(driver)
+        raise DBAPIError.instance(text, None, error, psycopg.Error, dialect=connection.dialect) from error

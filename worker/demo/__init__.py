@@ -1,1 +1,0 @@
-"""What `cladist demo` shows: pictures to learn from, made on the spot."""

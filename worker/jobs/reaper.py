@@ -1,0 +1,88 @@
+"""The reaper: bring back jobs whose worker died, and publish again what the broker forgot."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from worker.backoff import LONGEST_S
+from worker.db.engine import Database
+from worker.db.statements import is_any_of
+from worker.db.tables import IS_QUEUED, IS_RUNNING, JobRow, OutboxRow
+from worker.dispatch.outbox import Notice, enqueue
+from worker.jobs.claims import as_claims, select_claims
+from worker.jobs.transitions import try_again
+from worker.states import SUSPECT, Code
+
+_BATCH = 1000
+_FAR = 10  # times as long as a lease: other workers may have longer ones, but not so long
+_IDLE_REPUBLISH_S = 5.0  # while no job runs at all, what was published so long ago must be lost
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What one round found."""
+
+    expired: int
+    republished: int
+
+
+def reap_once(database: Database, *, max_attempts: int, republish_s: float, lease_s: float) -> Reaped:
+    """One bounded round: jobs with an expired lease are queued again, alone, or die after their last attempt.
+
+    Queued jobs that were published more than `republish_s` ago get an outbox row again.
+    """
+    _mend_clock(database, lease_s)
+    return Reaped(_reap_expired(database, max_attempts), _republish(database, republish_s))
+
+
+def _mend_clock(database: Database, lease_s: float) -> None:
+    """Bring near what lies far in the future, as a clock that was set back leaves it: leases, waits, publications.
+
+    A worker that lives extends its shortened leases before they end.
+    """
+    with database.write() as session:
+        now = database.now(session)
+        lease, wait = timedelta(seconds=lease_s), timedelta(seconds=LONGEST_S)
+        session.execute(
+            update(JobRow).where(IS_RUNNING, JobRow.lease_until > now + _FAR * lease).values(lease_until=now + lease)
+        )
+        session.execute(
+            update(JobRow).where(IS_QUEUED, JobRow.published_at > now + _FAR * lease).values(published_at=now)
+        )
+        session.execute(update(OutboxRow).where(OutboxRow.due_at > now + 2 * wait).values(due_at=now))
+
+
+def _reap_expired(database: Database, max_attempts: int) -> int:
+    with database.write() as session:
+        expired = (
+            select_claims()
+            .where(IS_RUNNING, JobRow.lease_until < database.now(session))
+            .limit(_BATCH)
+            .with_for_update(of=JobRow, skip_locked=True)
+        )
+        lost = as_claims(session, expired)
+        message = "the worker was lost while it ran this job"
+        try_again(database, session, lost, message, max_attempts=max_attempts, wait_s=0.0, code=Code.WORKER_LOST)
+        return len(lost)
+
+
+def _republish(database: Database, republish_s: float) -> int:
+    with database.write() as session:
+        if session.scalar(select(JobRow.id).where(IS_RUNNING).limit(1)) is None:
+            republish_s = min(republish_s, _IDLE_REPUBLISH_S)
+        before = database.now(session) - timedelta(seconds=republish_s)
+        forgotten = session.execute(
+            select(JobRow.id, JobRow.code)
+            .where(IS_QUEUED, JobRow.published_at < before)
+            .order_by(JobRow.id)
+            .limit(_BATCH)
+            .with_for_update(skip_locked=True)
+        ).all()
+        if not forgotten:
+            return 0
+        session.execute(
+            update(JobRow).where(is_any_of(session, JobRow.id, [row.id for row in forgotten])).values(published_at=None)
+        )
+        enqueue(database, session, [Notice(row.id, alone=row.code in SUSPECT) for row in forgotten])
+        return len(forgotten)

@@ -1,0 +1,132 @@
+"""Choose assets whose labels are stale, missing or doubted, and submit them again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from worker.catalog.nodes import find_node
+from worker.catalog.serving import active_bundle, serving_release
+from worker.db.engine import Database
+from worker.db.tables import HUMAN, AssetRow, BundleRow, JobRow, LabelRow, RelabellingRow, ReviewRow
+from worker.dispatch.queues import DEFAULT_DESTINATION, Destination
+from worker.errors import LookupFailedError
+from worker.jobs.submission import CHUNK, Request, submit
+from worker.states import OPEN, Status
+
+_FAILED = (Status.FAILED.value, Status.DEAD.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which assets to classify again. The first three widen the choice, the other two narrow it, or stand alone.
+
+    stale: labelled by models, but not by the active bundle in the release it answers in, or listed for review when its
+    labels were moved there. failed: the newest job failed or is dead. unlabelled: no label at all.
+    under: a node, by id, path, name or alias, at which it is labelled in any release. model: the version that labelled.
+    """
+
+    stale: bool = False
+    failed: bool = False
+    unlabelled: bool = False
+    under: str | None = None
+    model: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return not any(getattr(self, field.name) for field in fields(self))
+
+
+def count_chosen(session: Session, choice: Choice) -> dict[str, int]:
+    """How many assets each reason chooses, and all together; those with an open job are not counted."""
+    reasons = _reasons(session, choice)
+    narrow = _narrowed(session, choice)
+    counts = {
+        name: session.scalar(select(func.count()).select_from(AssetRow).where(reason, *narrow)) or 0
+        for name, reason in reasons.items()
+    }
+    chosen = or_(*reasons.values()) if reasons else narrow[0]
+    counts["total"] = session.scalar(select(func.count()).select_from(AssetRow).where(chosen, *narrow)) or 0
+    return counts
+
+
+def reclassify(
+    database: Database,
+    choice: Choice,
+    destination: Destination = DEFAULT_DESTINATION,
+    *,
+    limit: int | None = None,
+) -> Iterator[list[int]]:
+    """Submit the chosen assets to the active bundle, chunk by chunk in the order of their ids; yields the job ids.
+
+    An asset with an open job is passed over, so that a second run does not double the work. Raises LookupFailedError
+    on an unknown node or model, and when no bundle is active.
+    """
+    cursor, left = 0, limit
+    while left is None or left > 0:
+        with database.read() as session:
+            found = _next_chosen(session, choice, cursor, CHUNK if left is None else min(CHUNK, left))
+        if not found:
+            return
+        cursor = found[-1][0]
+        left = None if left is None else left - len(found)
+        yield from submit(database, [Request(uri) for _, uri in found], destination)
+
+
+def _next_chosen(session: Session, choice: Choice, cursor: int, count: int) -> Sequence[tuple[int, str]]:
+    reasons = _reasons(session, choice)
+    chosen = [or_(*reasons.values())] if reasons else []
+    query = select(AssetRow.id, AssetRow.uri).where(AssetRow.id > cursor, *chosen, *_narrowed(session, choice))
+    return [(row.id, row.uri) for row in session.execute(query.order_by(AssetRow.id).limit(count))]
+
+
+def _reasons(session: Session, choice: Choice) -> dict[str, ColumnElement[bool]]:
+    """What chooses an asset, by name; each is answered for one asset by an index."""
+    labels = select(LabelRow.asset_id).where(LabelRow.asset_id == AssetRow.id)
+    reasons: dict[str, ColumnElement[bool]] = {}
+    if choice.stale:
+        reasons["stale"] = _is_stale(session, labels)
+    if choice.failed:
+        later = aliased(JobRow)
+        newest = ~exists().where(later.asset_id == JobRow.asset_id, later.id > JobRow.id)
+        failed = exists().where(JobRow.asset_id == AssetRow.id, JobRow.status.in_(_FAILED), newest)
+        reasons["failed"] = failed
+    if choice.unlabelled:
+        reasons["unlabelled"] = ~labels.exists()
+    return reasons
+
+
+def _is_stale(session: Session, labels: Select[int]) -> ColumnElement[bool]:
+    bundle = active_bundle(session)
+    release = serving_release(session, bundle.id)
+    fresh = labels.where(LabelRow.release_id == release.id, LabelRow.bundle_id == bundle.id)
+    listed = exists().where(
+        ReviewRow.asset_id == AssetRow.id,
+        ReviewRow.relabelling_id == RelabellingRow.id,
+        RelabellingRow.to_release_id == release.id,
+    )
+    answered_since = fresh.where(LabelRow.relabelling_id.is_(None))
+    by_models = labels.where(LabelRow.bundle_id != HUMAN)
+    return or_(and_(by_models.exists(), ~fresh.exists()), and_(listed, ~answered_since.exists()))
+
+
+def _narrowed(session: Session, choice: Choice) -> list[ColumnElement[bool]]:
+    """What every chosen asset must satisfy: no open job first of all."""
+    narrow: list[ColumnElement[bool]] = [
+        ~exists().where(JobRow.asset_id == AssetRow.id, JobRow.status.in_(sorted(OPEN)))
+    ]
+    labelled: list[Any] = []
+    if choice.under is not None:
+        release = serving_release(session, active_bundle(session).id)
+        labelled.append(LabelRow.node_id == find_node(session, release.id, choice.under).node_id)
+    if choice.model is not None:
+        bundle_id = session.scalar(select(BundleRow.id).where(BundleRow.model == choice.model))
+        if bundle_id is None:
+            raise LookupFailedError(f"no bundle is known as {choice.model!r}")
+        labelled.append(LabelRow.bundle_id == bundle_id)
+    if labelled:
+        narrow.append(exists().where(LabelRow.asset_id == AssetRow.id, *labelled))
+    return narrow

@@ -1,0 +1,60 @@
+"""Retention: forget jobs that ended long ago, with their decisions. Assets and their labels stay."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from worker.db.engine import Database
+from worker.db.statements import is_any_of
+from worker.db.tables import DecisionRow, JobRow, OutboxRow
+from worker.states import FINISHED, Status
+
+_PAGE = 1000
+
+
+def purge_jobs(
+    database: Database,
+    older_than: timedelta,
+    *,
+    statuses: Collection[Status] = FINISHED,
+    dry_run: bool = False,
+) -> Iterator[int]:
+    """Delete the jobs that ended so long ago in one of these states; yields how many, one transaction after another.
+
+    The jobs are walked by their key from the oldest, and no further than to the first page in which none is old
+    enough: what is kept of recent jobs is not read. Processes may purge at the same time.
+    """
+    ended = FINISHED.intersection(statuses)
+    with database.read() as session:
+        before = database.now(session) - older_than
+    cursor = 0
+    while True:
+        with database.read() as session:
+            page = session.execute(
+                select(JobRow.id, JobRow.status, JobRow.created_at, JobRow.finished_at)
+                .where(JobRow.id > cursor)
+                .order_by(JobRow.id)
+                .limit(_PAGE)
+            ).all()
+        if all(row.created_at >= before for row in page):
+            return
+        old = [row.id for row in page if row.status in ended and row.finished_at and row.finished_at < before]
+        if old and not dry_run:
+            with database.write() as session:
+                old = _delete(session, old, before)
+        yield len(old)
+        cursor = page[-1].id
+
+
+def _delete(session: Session, job_ids: Sequence[int], before: datetime) -> list[int]:
+    """Delete those of the jobs that have not been tried again since."""
+    still = (
+        select(JobRow.id).where(is_any_of(session, JobRow.id, job_ids), JobRow.finished_at < before).order_by(JobRow.id)
+    )
+    held = list(session.scalars(still.with_for_update(skip_locked=True)))
+    session.execute(delete(DecisionRow).where(is_any_of(session, DecisionRow.job_id, held)))
+    session.execute(delete(OutboxRow).where(is_any_of(session, OutboxRow.job_id, held)))
+    session.execute(delete(JobRow).where(is_any_of(session, JobRow.id, held)))
+    return held

@@ -1,0 +1,190 @@
+"""Submit work: the job and its outbox row in one transaction, so that a committed job cannot be forgotten."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Text, cast, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from worker.catalog.serving import active_bundle
+from worker.db.engine import Database
+from worker.db.statements import insert_rows, is_any_of
+from worker.db.tables import AssetRow, JobRow, OutboxRow
+from worker.dispatch.queues import DEFAULT_DESTINATION, Destination, find_queue, tenant_number
+from worker.errors import SubmissionError
+from worker.states import Status
+from worker.telemetry.redaction import redacted
+
+CHUNK = 1000  # jobs in one transaction
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
+_MAX_URI_CHARS = 2048  # what an index entry of PostgreSQL holds
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One asset to be classified; a key that was used before gives back the job of then."""
+
+    uri: str
+    key: str | None = None
+
+
+def submit(
+    database: Database, requests: Iterable[Request], destination: Destination = DEFAULT_DESTINATION
+) -> Iterator[list[int]]:
+    """Submit all requests, yielding the job ids of each committed chunk in order.
+
+    Raises SubmissionError when a key was used for another asset, LookupFailedError when no bundle is active or the
+    queue is not known.
+    """
+    pending = iter(requests)
+    while chunk := list(islice(pending, CHUNK)):
+        try:
+            ids = _submit_chunk(database, chunk, destination)
+        except IntegrityError:  # somebody else used one of the keys in this moment: now it is known
+            ids = _submit_chunk(database, chunk, destination)
+        yield ids
+
+
+def read_requests(path: Path) -> Iterator[Request]:
+    """Requests from a CSV with the column `uri`, or `image` as in labels.csv, and optionally `key`.
+
+    Relative addresses are relative to the file. Raises SubmissionError, naming the line.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            column = next((name for name in ("uri", "image") if name in (reader.fieldnames or ())), None)
+            if column is None:
+                raise SubmissionError(f"{path}: line 1: expected a header with 'uri' (or 'image') and perhaps 'key'")
+            for row in reader:
+                if not row.get(column):
+                    raise SubmissionError(f"{path}: line {reader.line_num}: no {column}")
+                try:
+                    yield Request(asset_uri(row[column], path.parent), row.get("key") or None)
+                except SubmissionError as error:
+                    raise SubmissionError(f"{path}: line {reader.line_num}: {error}") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SubmissionError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def asset_uri(address: str, base: Path) -> str:
+    """The URI under which an asset is known: a path, relative to `base`, becomes a file URI.
+
+    Whether a worker may fetch it, and has the driver, is the worker's to say. Raises SubmissionError on what is no
+    address, and on credentials in it: it is stored and shown.
+    """
+    safe = redacted(address)[:80]
+    if "\0" in address or len(address) > _MAX_URI_CHARS:
+        raise SubmissionError(f"{safe!r} is not an address")
+    if "://" not in address:
+        return (base / address).absolute().as_uri()
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise SubmissionError(f"{safe!r}: {error}") from None
+    if not _SCHEME.fullmatch(address.partition("://")[0]) or any(letter.isspace() for letter in address):
+        raise SubmissionError(f"{safe!r} is not an address")
+    if "@" in parts.netloc:
+        raise SubmissionError(f"{safe!r}: credentials in an address are not sent, as it is stored and shown")
+    if parts.scheme != "file":
+        return address
+    if parts.netloc not in ("", "localhost"):
+        raise SubmissionError(f"{safe!r}: files of this machine only (a path, or file:///...)")
+    return f"file://{parts.path}"
+
+
+def _submit_chunk(database: Database, requests: Sequence[Request], destination: Destination) -> list[int]:
+    with database.write() as session:
+        return _add_jobs(database, session, requests, destination)
+
+
+def _add_jobs(database: Database, session: Session, requests: Sequence[Request], destination: Destination) -> list[int]:
+    common = {
+        "bundle_id": active_bundle(session).id,
+        "created_at": database.now(session),
+        "queue_id": find_queue(session, destination.queue).id,
+        "tenant_id": tenant_number(database, session, destination.tenant),
+    }
+    assets = _asset_ids(database, session, {request.uri for request in requests})
+    known = _known_jobs(session, [request.key for request in requests if request.key is not None])
+    rows: list[dict[str, Any]] = []
+    owners: dict[str, tuple[int, int]] = {}  # key -> (asset, position in rows) of a new job
+    places: list[tuple[bool, int]] = []  # (is new, position in rows or id) for each request
+    for request in requests:
+        asset_id, key = assets[request.uri], request.key
+        if key is not None and key in known:
+            places.append((False, _same_asset(request, known[key], asset_id)))
+        elif key is not None and key in owners:
+            places.append((True, _same_asset(request, owners[key][::-1], asset_id)))
+        else:
+            places.append((True, len(rows)))
+            if key is not None:
+                owners[key] = (asset_id, len(rows))
+            rows.append({"asset_id": asset_id, "idempotency_key": key, **common})
+    ids = _insert_jobs(database, session, rows)
+    return [ids[place] if is_new else place for is_new, place in places]
+
+
+def _same_asset(request: Request, owner: tuple[int, int], asset_id: int) -> int:
+    found, owner_asset = owner
+    if owner_asset != asset_id:
+        raise SubmissionError(
+            f"the idempotency key {request.key!r} was used for another asset than {redacted(request.uri)}"
+        )
+    return found
+
+
+def _insert_jobs(database: Database, session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """New jobs and their places in the outbox; the ids in the order of the rows."""
+    ids = _reserve_ids(database, session, len(rows))
+    jobs = [
+        {"id": job_id, "status": Status.QUEUED.value, "attempt": 0, **row}
+        for job_id, row in zip(ids, rows, strict=True)
+    ]
+    lines = [{"job_id": row["id"], **{name: row[name] for name in ("queue_id", "tenant_id")}} for row in jobs]
+    waiting = [{**line, "alone": False} for line in lines]
+    for table, values in ((JobRow, jobs), (OutboxRow, waiting)):
+        if database.is_sqlite and values:
+            session.execute(insert(table), values)
+        elif values:
+            insert_rows(session, table, list(values[0]), [tuple(value.values()) for value in values])
+    return ids
+
+
+def _reserve_ids(database: Database, session: Session, count: int) -> list[int]:
+    if database.is_sqlite:  # which lets nobody else write meanwhile
+        last = session.scalar(select(func.max(JobRow.id))) or 0
+        return list(range(last + 1, last + 1 + count))
+    sequence = func.pg_get_serial_sequence("jobs", "id")
+    return list(session.scalars(select(func.nextval(sequence)).select_from(func.generate_series(1, count))))
+
+
+def _known_jobs(session: Session, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
+    if not keys:
+        return {}
+    found = session.execute(
+        select(JobRow.idempotency_key, JobRow.id, JobRow.asset_id).where(
+            is_any_of(session, JobRow.idempotency_key, keys)
+        )
+    )
+    return {key: (job_id, asset_id) for key, job_id, asset_id in found if key is not None}
+
+
+def _asset_ids(database: Database, session: Session, uris: set[str]) -> dict[str, int]:
+    """The numbers of assets, which are made known where they are not."""
+    ordered = sorted(uris)  # all submitters in one order: none waits for another in a circle
+    if database.is_sqlite:
+        session.execute(sqlite.insert(AssetRow).on_conflict_do_nothing(), [{"uri": uri} for uri in ordered])
+    else:
+        each = select(func.unnest(cast(ordered, postgresql.ARRAY(Text))))
+        session.execute(postgresql.insert(AssetRow).from_select(["uri"], each).on_conflict_do_nothing())
+    found = session.execute(select(AssetRow.uri, AssetRow.id).where(is_any_of(session, AssetRow.uri, ordered)))
+    return {asset.uri: asset.id for asset in found}

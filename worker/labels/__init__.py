@@ -1,0 +1,1 @@
+"""Labels in the database: stored, found, and moved from release to release."""

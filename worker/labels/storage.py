@@ -1,0 +1,122 @@
+"""Labels in the database: write those of a batch, and find assets by node and confidence."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, select, tuple_
+from sqlalchemy.orm import Session
+
+from classifier.inference.prediction import AssetPrediction
+from worker.db.statements import insert_rows, is_any_of
+from worker.db.tables import AssetRow, BundleRow, DecisionRow, LabelRow
+from worker.jobs.claims import Claim
+
+MODEL = "model"
+
+_LABEL_COLUMNS = ("asset_id", "release_id", "bundle_id", "source", "node_id", "level", "confidence", "on_path")
+_DECISION_COLUMNS = ("job_id", "asset_id", "node_id", "level", "confidence", "reason", "prediction")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledAsset:
+    """An asset that carries a node, with the confidence of that node."""
+
+    asset_id: int
+    asset: str
+    node: str
+    level: int
+    confidence: float
+    on_path: bool
+    source: str
+    model: str | None
+
+
+def store_predictions(session: Session, results: Sequence[tuple[Claim, AssetPrediction]], release_id: int) -> None:
+    """Write labels and decisions of one bundle; what it said of these assets in this release before is replaced.
+
+    The caller holds the assets, by `hold_assets`.
+    """
+    latest = {claim.asset_id: (claim, prediction) for claim, prediction in results}
+    bundle_ids = {claim.bundle_id for claim, _ in results}
+    session.execute(
+        delete(LabelRow).where(
+            is_any_of(session, LabelRow.asset_id, latest),
+            of_release(release_id),
+            LabelRow.bundle_id.in_(bundle_ids),
+            LabelRow.source == MODEL,
+        )
+    )
+    labels = (row for claim, prediction in latest.values() for row in _label_rows(claim, prediction, release_id))
+    insert_rows(session, LabelRow, _LABEL_COLUMNS, labels)
+    insert_rows(session, DecisionRow, _DECISION_COLUMNS, (_decision_row(*result) for result in results))
+
+
+def hold_assets(session: Session, asset_ids: Sequence[int]) -> None:
+    """Let nobody else write labels of these assets until the transaction ends; new jobs on them may be submitted.
+
+    All that a transaction writes labels of is to be held at once: in one order for all, none waits in a circle.
+    """
+    assets = select(AssetRow.id).where(is_any_of(session, AssetRow.id, asset_ids)).order_by(AssetRow.id)
+    session.execute(assets.with_for_update(key_share=True)).all()
+
+
+def of_release(release_id: int) -> ColumnElement[bool]:
+    """That a label is of a release, in words that keep a planner on the primary key, which is in the order of assets.
+
+    By the index on (release, node, ...) it would read all labels of the release, as a plan made while the table was
+    small may do for as long as the connection lives.
+    """
+    return LabelRow.release_id + 0 == release_id
+
+
+def labels_under(
+    session: Session,
+    release_id: int,
+    node_id: str,
+    min_confidence: float,
+    *,
+    limit: int,
+    after: tuple[float, int] | None = None,
+) -> Iterator[LabelledAsset]:
+    """Assets at or below a node with at least this confidence, most confident first.
+
+    `after` is the (confidence, asset id) of the last asset of the page before: pages far back cost no more.
+    """
+    query = (
+        select(
+            LabelRow.asset_id,
+            AssetRow.uri,
+            LabelRow.node_id,
+            LabelRow.level,
+            LabelRow.confidence,
+            LabelRow.on_path,
+            LabelRow.source,
+            BundleRow.model,
+        )
+        .select_from(LabelRow)
+        .join(AssetRow, AssetRow.id == LabelRow.asset_id)
+        .outerjoin(BundleRow, BundleRow.id == LabelRow.bundle_id)
+        .where(LabelRow.release_id == release_id, LabelRow.node_id == node_id, LabelRow.confidence >= min_confidence)
+        .order_by(LabelRow.confidence.desc(), LabelRow.asset_id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(LabelRow.confidence, LabelRow.asset_id) < after)
+    for row in session.execute(query):
+        yield LabelledAsset(*row)
+
+
+def _label_rows(claim: Claim, prediction: AssetPrediction, release_id: int) -> Iterator[tuple[Any, ...]]:
+    """In the order of _LABEL_COLUMNS."""
+    fixed = claim.asset_id, release_id, claim.bundle_id, MODEL
+    for label, on_path in zip(prediction.levels, prediction.on_path(), strict=True):
+        yield *fixed, label.node, label.level, label.confidence, on_path
+
+
+def _decision_row(claim: Claim, prediction: AssetPrediction) -> tuple[Any, ...]:
+    """In the order of _DECISION_COLUMNS."""
+    decision = prediction.decision
+    whole = json.dumps(prediction.as_dict())
+    return claim.job_id, claim.asset_id, decision.node, decision.level, decision.confidence, decision.reason, whole

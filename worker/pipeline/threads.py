@@ -1,0 +1,221 @@
+"""The line that claimed jobs go along: threads that fetch and decode, some for the model, one for the store."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from queue import Queue
+from typing import TypeVar
+
+import torch
+
+from classifier.errors import AssetError, BundleError
+from classifier.inference.predictor import Predictor
+from classifier.networks.devices import default_device
+from worker.db.engine import Database
+from worker.errors import DatabaseError, RetryableError
+from worker.fetch.fetcher import Fetcher
+from worker.jobs.claims import Claim
+from worker.models.predictors import Predictors
+from worker.pipeline.batch_size import BatchSizes
+from worker.pipeline.batcher import Ready
+from worker.pipeline.in_flight import Flight, Item, Stage
+from worker.pipeline.log_context import about
+from worker.pipeline.parallelism import forward_passes
+from worker.pipeline.stages import decode_content, fetch_content, isolate, predict_items, store_items
+from worker.pipeline.watchdog import Keeper
+from worker.settings import Settings
+from worker.states import Code
+from worker.telemetry.redaction import redacted
+
+log = logging.getLogger("cladist.pipeline")
+
+T = TypeVar("T")
+
+_PAUSE_S = 0.5  # before the database is asked again when it did not answer
+_STORE_AHEAD = 2  # batches of each forward pass that may wait for the store while the model goes on
+
+
+class Line:
+    """A running line. What enters is settled, or given back, or left to its lease when the database is away."""
+
+    def __init__(
+        self,
+        database: Database,
+        predictors: Predictors,
+        settings: Settings,
+        flight: Flight,
+        sizes: BatchSizes,
+        on_settled: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._predictors = predictors
+        self._settings = settings
+        self._flight = flight
+        self._ready = Ready()
+        self._sizes = sizes
+        self._fetcher = Fetcher(settings)
+        self._on_settled = on_settled
+        self._is_closing = threading.Event()
+        passes, self._pass_threads = forward_passes(default_device())
+        self._to_store: Queue[list[Item] | None] = Queue(_STORE_AHEAD * passes)
+        # Torch counts threads for each of ours: a decoder must not start a team of its own to copy one image.
+        decoders = settings.decode_threads or len(os.sched_getaffinity(0))
+        self._decoders = ThreadPoolExecutor(decoders, "cladist-decode", torch.set_num_threads, (1,))
+        self._fetchers = ThreadPoolExecutor(settings.fetch_threads, "cladist-fetch")
+        self._contents = threading.BoundedSemaphore(settings.fetch_threads + decoders)  # held in memory at once
+        self._models = [
+            threading.Thread(target=self._predict_all, name=f"cladist-model-{number}", daemon=True)
+            for number in range(passes)
+        ]
+        self._store_thread = threading.Thread(target=self._store_all, name="cladist-store", daemon=True)
+        self._keeper = Keeper(database, flight, settings)
+        for thread in (*self._models, self._store_thread):
+            thread.start()
+        self._keeper.start()
+
+    def enter(self, claims: Sequence[Claim]) -> None:
+        """Send claims down the line."""
+        items = [Item(claim) for claim in claims]
+        self._flight.add(items)
+        items.sort(key=lambda item: item.claim.bundle_id)
+        try:
+            for bundle_id, group in groupby(items, key=lambda item: item.claim.bundle_id):
+                self._enter_bundle(bundle_id, list(group))
+        except DatabaseError:
+            self._flight.remove(item for item in items if item.predictor is None and item.stage is Stage.WAITING)
+            raise
+
+    def close(self, grace_s: float) -> bool:
+        """Finish what was begun, give back what was not, and end all threads. False when that takes too long."""
+        self._is_closing.set()
+        if not self._flight.wait_until_empty(grace_s):
+            return False
+        self._fetchers.shutdown()
+        self._decoders.shutdown()
+        self._ready.close()
+        for thread in self._models:
+            thread.join()
+        self._to_store.put(None)
+        self._store_thread.join()
+        self._keeper.stop()
+        return True
+
+    def _enter_bundle(self, bundle_id: int, items: Sequence[Item]) -> None:
+        try:
+            predictor = self._insist(lambda: self._predictors.get(bundle_id))
+            batch_size = self._batch_size(predictor)
+        except DatabaseError:
+            raise
+        except BundleError as error:
+            self._fail_all(items, error, Code(error.code))
+        except RetryableError as error:
+            self._fail_all(items, error)
+        except Exception as error:
+            log.exception("bundle %d cannot be loaded", bundle_id)
+            self._fail_all(items, error)
+        else:
+            self._ready.expect(predictor, len(items), batch_size)
+            for item in items:
+                item.predictor = predictor
+                self._fetchers.submit(self._fetch, item)
+
+    def _batch_size(self, predictor: Predictor) -> int:
+        known = self._sizes.known(predictor)
+        if known is not None:
+            return known
+        with ThreadPoolExecutor(1, "cladist-measure", torch.set_num_threads, (self._pass_threads,)) as alone:
+            return alone.submit(self._sizes.measure, predictor).result()
+
+    def _fail_all(self, items: Sequence[Item], error: Exception, code: Code | None = None) -> None:
+        self._ready.expect(None, len(items), len(items))
+        for item in items:
+            item.fail(error, code)
+            self._put(item)
+
+    def _fetch(self, item: Item) -> None:
+        self._contents.acquire()  # a decoder gives it back
+        self._attempt(item, Stage.FETCH, lambda: fetch_content(item, self._fetcher))
+        if item.content is None:
+            self._contents.release()
+            self._put(item)
+        else:
+            self._flight.enter(Stage.WAITING, [item])
+            self._decoders.submit(self._decode, item)
+
+    def _decode(self, item: Item) -> None:
+        self._attempt(item, Stage.DECODE, lambda: decode_content(item))
+        self._contents.release()
+        self._put(item)
+
+    def _attempt(self, item: Item, stage: Stage, action: Callable[[], None]) -> None:
+        """Do a stage of one item, which keeps the error if there is one; untried when the line is about to close."""
+        item.is_released = self._is_closing.is_set()
+        if item.is_released:
+            item.content = None
+            return
+        self._flight.enter(stage, [item])
+        try:
+            with about([item.claim]):
+                action()
+        except AssetError as error:
+            item.fail(error, Code(error.code))
+        except RetryableError as error:
+            item.fail(error)
+        except Exception as error:
+            log.exception("job %d, %s: stopped by an error", item.claim.job_id, redacted(item.claim.uri))
+            item.fail(error)
+
+    def _put(self, item: Item) -> None:
+        self._flight.enter(Stage.READY, [item])
+        self._ready.put(item)
+
+    def _predict_all(self) -> None:
+        torch.set_num_threads(self._pass_threads)
+        while (batch := self._ready.take()) is not None:
+            self._flight.enter(Stage.PREDICT, batch)
+            with about([item.claim for item in batch]):
+                isolate(predict_items, [item for item in batch if item.pixels is not None])
+            self._to_store.put(batch)
+
+    def _store_all(self) -> None:
+        while (batch := self._waiting_batches()) is not None:
+            self._flight.enter(Stage.STORE, batch)
+            try:
+                self._insist(lambda batch=batch: self._store(batch))  # type: ignore[misc]
+            except Exception:
+                log.exception("a batch of %d jobs could not be stored: their leases will end", len(batch))
+            self._flight.remove(batch)
+            self._on_settled()
+
+    def _waiting_batches(self) -> list[Item] | None:
+        """All that waits for the store, for one transaction: a slow database has fewer to do. None at the end."""
+        found = self._to_store.get()
+        while found is not None and not self._to_store.empty():
+            if (more := self._to_store.get()) is None:
+                self._to_store.put(None)  # nobody else puts by now: the end is for the next time
+                break
+            found = found + more
+        return found
+
+    def _store(self, batch: Sequence[Item]) -> None:
+        sound = [item for item in batch if item.error is None]
+        isolate(lambda items: store_items(items, self._database, self._settings), batch)
+        culprits = [item for item in sound if item.error is not None]
+        if culprits:
+            store_items(culprits, self._database, self._settings)
+
+    def _insist(self, action: Callable[[], T]) -> T:
+        """Do what needs the database, again and again for as long as a lease: a commit that was cut off is fenced."""
+        end = time.monotonic() + self._settings.lease_s
+        while True:
+            try:
+                return action()
+            except DatabaseError as error:
+                if time.monotonic() > end:
+                    raise
+                log.warning("the database does not answer: %s", error)
+                time.sleep(_PAUSE_S)

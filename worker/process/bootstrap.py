@@ -1,0 +1,40 @@
+"""The one composition root: from settings to the parts of a running Cladist."""
+
+import threading
+from dataclasses import dataclass, field
+
+from celery import Celery
+
+from worker.db.engine import Database, open_database
+from worker.models.predictors import Predictors
+from worker.pipeline.pipeline import Pipeline
+from worker.process.celery_app import make_app
+from worker.process.tasks import register_tasks
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a worker process is made of."""
+
+    settings: Settings
+    database: Database
+    app: Celery
+    pipeline: Pipeline
+    settled: threading.Event = field(default_factory=threading.Event)  # some jobs of this process have ended
+
+    def close(self) -> None:
+        """End the pipeline's threads and close the database."""
+        self.pipeline.close()
+        self.database.close()
+
+
+def bootstrap(settings: Settings) -> Services:
+    """Make all parts; raises DatabaseError when the database cannot be used."""
+    database = open_database(settings.database_url)
+    app = make_app(settings)
+    settled = threading.Event()
+    predictors = Predictors(database, settings.bundles_in_memory, settings.precision)
+    pipeline = Pipeline(database, predictors, settings, settled.set)
+    register_tasks(app, pipeline)
+    return Services(settings, database, app, pipeline, settled)

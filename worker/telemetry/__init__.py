@@ -1,0 +1,1 @@
+"""What this process tells of itself: logs, metrics and traces, none with a secret in it."""

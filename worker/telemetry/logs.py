@@ -1,0 +1,68 @@
+"""The logs of a worker: one JSON object a line for programs, or text for people; no secret in either."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from celery import signals
+from structlog.typing import Processor
+
+_PASSWORD = re.compile(r"(://[^:/?#\s\"'@]*):[^/\s\"']*@")
+_PARAMETER = re.compile(
+    r"(?i)\b([\w.-]*(?:password|passwd|secret|token|signature|credential|api_?key|access_?key|\bsig)[\w.-]*=)[^&\s\"'\\,;]+"
+)
+# Heard from WARNING on, unless debugging.
+_QUIET = ("alembic", "amqp", "celery", "kombu", "opentelemetry", "urllib3")
+
+
+def redact(text: str) -> str:
+    """The text without the passwords in URLs and the values of parameters that are named like secrets."""
+    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+
+
+def configure_logging(log_format: str, level: str, worker: str) -> None:
+    """Log to standard error from here on; `auto` is text on a terminal, and JSON anywhere else."""
+    as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    handler = logging.StreamHandler()
+    handler.setFormatter(_formatter(as_text=as_text, worker=worker))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level) if level != "DEBUG" else level)
+    signals.setup_logging.connect(_leave_logging_alone, weak=False)
+
+
+class _Redacting(structlog.stdlib.ProcessorFormatter):
+    """Redacts the whole line, tracebacks included, so that nothing passes by another way."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def _formatter(*, as_text: bool, worker: str) -> logging.Formatter:
+    def name_worker(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {**event, "worker": worker}
+
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if as_text
+        else [name_worker, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    )
+    return _Redacting(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+    )
+
+
+def _leave_logging_alone(**_: Any) -> None:
+    """Celery sets up no logging of its own where somebody listens to this signal."""
