@@ -17,10 +17,10 @@ import torch
 from baselines import FLAT, INDEPENDENT, IndependentLevels
 
 from classifier.bundles.writing import write_bundle
+from classifier.calibration.calibrate import calibrate
 from classifier.calibration.options import CalibrationOptions
 from classifier.config import TrainingConfig
 from classifier.data.manifest import Manifest, read_manifest
-from classifier.evaluation.labelled_run import calibrate
 from classifier.evaluation.metrics import evaluate
 from classifier.outputs.method import PATH_SOFTMAX
 from classifier.training.train import bundle_info, train_model

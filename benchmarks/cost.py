@@ -85,11 +85,11 @@ def measure(width: int, hierarchy: Hierarchy, options: argparse.Namespace) -> di
     images = images.contiguous(memory_format=torch.channels_last)
     columns = output.terminal_columns[torch.randint(len(output.terminal_columns), (options.batch,))]
     targets = torch.zeros(options.batch, output.column_count).scatter_(1, columns[:, None], 1.0)
-    alone = lambda: backbone.network(images).sum()
-    whole = lambda: output.loss(net(images), targets).mean()
+    alone = lambda: backbone.network(images).sum()  # noqa: E731
+    whole = lambda: output.loss(net(images), targets).mean()  # noqa: E731
     parameters = list(net.parameters())
     features = torch.randn(options.batch, backbone.feature_count, requires_grad=True)
-    top = lambda: output.loss(heads(features), targets).mean()
+    top = lambda: output.loss(heads(features), targets).mean()  # noqa: E731
     seconds(whole, parameters)  # warm up
     rounds = [tuple(seconds(step, parameters) for step in (alone, whole, top)) for _ in range(options.rounds)]
     weights = {tensor.untyped_storage().data_ptr() for tensor in [*heads.parameters(), *output.buffers(), features]}

@@ -20,9 +20,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from classifier.calibration.out_of_distribution import DEFAULT_FALSE_ALARMS, energies, fit_energy_check
+from classifier.calibration.out_of_distribution import DEFAULT_FALSE_ALARMS, fit_energy_check
 from classifier.config import TrainingConfig
 from classifier.data.manifest import SPLITS, Manifest, Sample, read_manifest
+from classifier.inference.energy import energies
 from classifier.outputs.path_softmax import PathSoftmax
 from classifier.training.train import Model, train_model
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from taxonomy import Hierarchy
+from taxonomy.changes.diff import Difference
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -139,3 +140,29 @@ def under(position: int, hierarchy: Hierarchy) -> Bools:
     found = np.zeros(len(hierarchy), dtype=bool)
     found[rows[lineage.indices == position]] = True
     return found
+
+
+UNCALIBRATED = 0.5  # without a threshold a node is decided that is more likely carried than not
+
+
+def threshold_of(calibration: Calibration) -> float:
+    """The probability from which a node is decided."""
+    return UNCALIBRATED if calibration.threshold is None else calibration.threshold
+
+
+def adapted_calibration(calibration: Calibration, difference: Difference) -> Calibration:
+    """A calibration whose subtrees are those of the new release; subtrees that nothing carries are left out."""
+    subtrees = [
+        part.model_copy(update={"node": carrier})
+        for part in calibration.subtrees
+        if (carrier := difference.carriers.get(part.node)) is not None
+    ]
+    review = calibration.review
+    if review is not None:
+        kept = [
+            part.model_copy(update={"node": carrier})
+            for part in review.subtrees
+            if (carrier := difference.carriers.get(part.node)) is not None
+        ]
+        review = review.model_copy(update={"subtrees": tuple(kept)})
+    return calibration.model_copy(update={"subtrees": tuple(subtrees), "review": review})

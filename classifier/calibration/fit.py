@@ -119,7 +119,7 @@ def with_thresholds(calibration: Calibration, climbs: Climbs, options: Calibrati
 
 @dataclass(frozen=True, eq=False)
 class _Evidence:
-    """Of the n samples labelled at a terminal: what `calibration.thresholds` looks at, and the number of their group."""
+    """Of the n samples labelled at a terminal: what `thresholds` looks at, and the number of their group."""
 
     wrong_probs: Floats
     root_probs: Floats

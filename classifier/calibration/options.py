@@ -12,7 +12,7 @@ from classifier.calibration.review_budget import ReviewBudget
 class CalibrationOptions:
     """What a calibration is to reach.
 
-    guarantee: see `calibration.thresholds`. subtree_targets: node id -> target of the assets whose best terminal is that node
+    guarantee: see `thresholds`. subtree_targets: node id -> target of the assets whose best terminal is that node
     or lies under it. false_alarms: share of known assets that may fail the energy check; 0 leaves the check out.
     """
 

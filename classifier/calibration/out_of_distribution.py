@@ -1,31 +1,16 @@
-"""The energy of an asset: how little its logits say, whatever they say. Large where nothing in the taxonomy fits."""
+"""The check for assets unlike anything in the taxonomy: a limit on their energy."""
 
 import math
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from classifier.bundles.calibration import EnergyCheck
-from classifier.outputs.path_softmax import PathSoftmax
 
 Floats = NDArray[np.float64]
 
 DEFAULT_FALSE_ALARMS = 0.05
 _SLACK = 1e-9
-
-
-def energies(logits: Tensor, output: object) -> Floats | None:
-    """(B,) energies of (B, C) uncalibrated logits: minus the log of the summed exponentials of the terminals' logits.
-
-    None for an output that has no such logits. Source: Liu et al., "Energy-based out-of-distribution detection",
-    NeurIPS 2020.
-    """
-    if not isinstance(output, PathSoftmax):
-        return None
-    found: Floats = -torch.logsumexp(output.terminal_logits(logits.double()), dim=1).cpu().numpy()
-    return found
 
 
 def fit_energy_check(known: Floats, false_alarms: float = DEFAULT_FALSE_ALARMS) -> EnergyCheck | None:

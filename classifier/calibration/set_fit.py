@@ -33,7 +33,7 @@ def calibrate_sets(
 ) -> Calibration:
     """Fit the temperature with the least cross-entropy of the nodes, then the threshold of the target.
 
-    A decided asset is right when none of its decided nodes is wrong; the guarantee is that of `calibration.thresholds` with
+    A decided asset is right when none of its decided nodes is wrong; the guarantee is that of `thresholds` with
     the most probable wrong node in place of the last one on a climb. Raises CalibrationError on too few samples (unless
     `need_threshold` is false) and on options of the single-label mode.
     """

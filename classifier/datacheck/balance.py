@@ -123,7 +123,7 @@ def _too_fine(counts: Counts, min_images: int) -> Iterator[Finding]:
 def _lopsided(counts: Counts) -> Iterator[Finding]:
     for level, nodes in enumerate(counts.hierarchy.level_slices, 1):
         held = counts.train[nodes][counts.train[nodes] > 0]
-        if len(held) < 2:
+        if len(held) < 2:  # noqa: PLR2004 (one node cannot be lopsided)
             continue
         median, most = float(np.median(held)), int(held.max())
         fullest = counts.path(nodes.start + int(np.argmax(counts.train[nodes])))

@@ -11,15 +11,12 @@ from torch import Tensor
 
 from classifier.bundles.bundle import Bundle
 from classifier.bundles.calibration import Calibration
-from classifier.calibration.fit import calibrate_model
-from classifier.calibration.options import CalibrationOptions
-from classifier.calibration.out_of_distribution import energies
-from classifier.calibration.set_fit import calibrate_sets
 from classifier.data.manifest import Sample, label_positions
 from classifier.evaluation.climbs import Climbs, collect_climbs
 from classifier.evaluation.metrics import evaluate
 from classifier.evaluation.set_metrics import evaluate_sets
 from classifier.evaluation.set_run import LabelSetModel
+from classifier.inference.energy import energies
 from classifier.inference.logit_scaling import LogitScaling
 from classifier.inference.predictor import make_output
 from classifier.networks.devices import default_device
@@ -85,21 +82,6 @@ def open_model(bundle: Bundle, difference: Difference | None = None) -> Model | 
     if isinstance(output, SigmoidMax):
         return LabelSetModel(net, output, hierarchy, stats, size_px)
     return Model(net, output, hierarchy, stats, size_px)
-
-
-def calibrate(
-    model: Model | LabelSetModel,
-    samples: Sequence[Sample],
-    split: str,
-    options: CalibrationOptions,
-    progress: Progress = silent,
-    *,
-    need_threshold: bool = True,
-) -> Calibration:
-    """The calibration of a model of either mode. Raises CalibrationError."""
-    if isinstance(model, LabelSetModel):
-        return calibrate_sets(model, samples, split, options, progress, need_threshold=need_threshold)
-    return calibrate_model(model, samples, split, options, progress, need_threshold=need_threshold)
 
 
 def measure(

@@ -118,7 +118,8 @@ def decision_metrics(climbs: Climbs, calibration: Calibration) -> dict[str, Any]
     """How the decisions fare.
 
     accuracy: of those made. coverage: share of samples with one. wrong_fraction: share of all samples with a wrong one.
-    What the threshold promises of them, `guarantee`, stands in `calibration.thresholds`. mean_level: of the nodes decided on.
+    What the threshold promises of them, `guarantee`, stands in `calibration.thresholds`.
+    mean_level: of the nodes decided on.
     unfamiliar_fraction, review_fraction: share of samples without a decision because they look like nothing in the
     taxonomy, or because the plan sends them to people.
     """

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.bundles.calibration import Calibration
+from classifier.bundles.calibration import Calibration, threshold_of
 from classifier.evaluation.metrics import evaluate
-from classifier.evaluation.set_scores import SetScores, threshold_of
+from classifier.evaluation.set_scores import SetScores
 
 
 def evaluate_sets(scores: SetScores, calibration: Calibration) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from classifier.bundles.calibration import Calibration
+from classifier.bundles.calibration import Calibration, threshold_of
 from classifier.evaluation.climbs import Climbs
 from taxonomy import Hierarchy
 
@@ -14,7 +14,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-UNCALIBRATED = 0.5  # without a threshold a node is decided that is more likely carried than not
 _SHIFT = 12  # of a float32's bits: 11 of the mantissa stay, so that ranks are told apart to a part in 2,048
 _BINS = (int(np.float32(1.0).view(np.uint32)) >> _SHIFT) + 1
 
@@ -76,11 +75,6 @@ class SetTally:
         """Everything that was added, and the climbs of the same samples."""
         wrong, roots, decided, right, carried = (np.concatenate(column) for column in zip(*self._columns, strict=True))
         return SetScores(climbs, wrong, roots, decided, right, carried, self._positives, self._negatives)
-
-
-def threshold_of(calibration: Calibration) -> float:
-    """The probability from which a node is decided."""
-    return UNCALIBRATED if calibration.threshold is None else calibration.threshold
 
 
 def ends(carried: csr_array, hierarchy: Hierarchy) -> tuple[Ints, Ints]:

@@ -174,4 +174,4 @@ def _given(masses: Floats, kept: Bools) -> tuple[Floats, float]:
 
 def _some(nodes: tuple[str, ...]) -> str:
     shown = ", ".join(repr(node) for node in nodes[:3])
-    return shown if len(nodes) <= 3 else f"{shown} and {len(nodes) - 3} more"
+    return shown if len(nodes) <= 3 else f"{shown} and {len(nodes) - 3} more"  # noqa: PLR2004

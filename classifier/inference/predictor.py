@@ -8,17 +8,18 @@ import torch
 from torch import Tensor
 
 from classifier.bundles.bundle import Bundle, read_bundle
-from classifier.calibration.out_of_distribution import energies
+from classifier.bundles.calibration import adapted_calibration
 from classifier.config import Precision
 from classifier.errors import BundleError, DecodeError
 from classifier.images.decode import decode
 from classifier.images.tensors import square_pixels
 from classifier.inference.decoding import DecodeOptions, Decoder
+from classifier.inference.energy import energies
 from classifier.inference.logit_scaling import LogitScaling
 from classifier.inference.prediction import AssetPrediction
 from classifier.inference.set_decoding import SetDecoder
 from classifier.networks.devices import default_device
-from classifier.outputs.adapted import AdaptedOutput, AdaptedSigmoidMax, adapted_calibration
+from classifier.outputs.adapted import AdaptedOutput, AdaptedSigmoidMax
 from classifier.outputs.base import NodeProbs
 from classifier.outputs.path_softmax import PathSoftmax
 from classifier.outputs.sigmoid_max import SigmoidMax

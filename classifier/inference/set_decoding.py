@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.bundles.calibration import Calibration
+from classifier.bundles.calibration import Calibration, threshold_of
 from classifier.errors import DecodeError
-from classifier.evaluation.set_scores import threshold_of
 from classifier.inference.decision import Decision, confidence, undecided
 from classifier.inference.decoding import DecodeOptions
 from classifier.inference.prediction import Alternative, AssetPrediction, LevelLabel, NodeConfidence, alternative

@@ -58,5 +58,5 @@ def _load_checkpoint(network: nn.Module, checkpoint: Path, name: str) -> None:
         network.load_state_dict({key: state[key] for key in wanted})
     except TrainingError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
         raise TrainingError(f"{checkpoint}: not a checkpoint of {name}: {first_line(error)}") from None

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from classifier.bundles.calibration import Calibration
 from classifier.errors import ReleaseMismatchError
 from classifier.outputs.base import NodeProbs
 from classifier.outputs.max_sweep import MaxSweep
@@ -88,24 +87,6 @@ class AdaptedSigmoidMax(SigmoidMax):
         moved = wide.new_full((len(wide), self.node_count), -torch.inf)
         places = self._carriers.expand(len(wide), -1)
         return super().predict(moved.scatter_reduce(1, places, wide[:, self._carried], "amax"), temperature)
-
-
-def adapted_calibration(calibration: Calibration, difference: Difference) -> Calibration:
-    """A calibration whose subtrees are those of the new release; subtrees that nothing carries are left out."""
-    subtrees = [
-        part.model_copy(update={"node": carrier})
-        for part in calibration.subtrees
-        if (carrier := difference.carriers.get(part.node)) is not None
-    ]
-    review = calibration.review
-    if review is not None:
-        kept = [
-            part.model_copy(update={"node": carrier})
-            for part in review.subtrees
-            if (carrier := difference.carriers.get(part.node)) is not None
-        ]
-        review = review.model_copy(update={"subtrees": tuple(kept)})
-    return calibration.model_copy(update={"subtrees": tuple(subtrees), "review": review})
 
 
 def _nothing_left(before: Hierarchy, after: Hierarchy) -> ReleaseMismatchError:

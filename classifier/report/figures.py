@@ -100,7 +100,7 @@ def imbalance_png(by_level: Sequence[tuple[int, NDArray[np.int64]]], what: str, 
         panels = figure.subplots(1, 1 if sizes is None else 2, squeeze=False).ravel()
         for number, (level, counts) in enumerate(by_level):
             share = (np.arange(len(counts)) + 0.5) / len(counts)
-            marker = "o" if len(counts) <= 12 else None
+            marker = "o" if len(counts) <= 12 else None  # noqa: PLR2004 (few enough to be told apart)
             style: dict[str, Any] = {"color": _colour(number), "ls": _dash(number), "marker": marker, "ms": 4}
             panels[0].plot(share, np.sort(counts)[::-1], lw=1.8, label=f"level {level} ({len(counts)})", **style)
         _count_axis(panels[0], "y")
@@ -179,9 +179,9 @@ def _dash(number: int) -> str | tuple[int, tuple[int, ...]]:
 
 
 def _png(draw: Callable[["Figure"], None], inches: tuple[float, float], dpi: int = _DPI) -> bytes:
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib import rc_context  # noqa: PLC0415 (half a second that only a report needs)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     stream = BytesIO()
     with rc_context(_STYLE), warnings.catch_warnings():

@@ -86,7 +86,7 @@ def _png_uri(content: bytes) -> str:
 
 @cache
 def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 (only a report needs it)
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = _percent

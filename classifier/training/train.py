@@ -11,19 +11,20 @@ from typing import Any
 import torch
 
 from classifier.bundles.bundle import Bundle
+from classifier.bundles.calibration import adapted_calibration
 from classifier.bundles.info import BundleInfo, library_versions
 from classifier.bundles.writing import write_bundle, write_calibration, write_metrics
+from classifier.calibration.calibrate import calibrate
 from classifier.calibration.options import CalibrationOptions
 from classifier.config import TrainingConfig
 from classifier.data.dataset import check_images
 from classifier.data.manifest import Manifest, Sample
 from classifier.errors import TrainingError
-from classifier.evaluation.labelled_run import Model, calibrate, measure, open_model
+from classifier.evaluation.labelled_run import Model, measure, open_model
 from classifier.evaluation.set_run import LabelSetModel
 from classifier.networks.backbone import Backbone, make_backbone
 from classifier.networks.devices import default_device
 from classifier.networks.heads import HierarchicalNet, narrowed
-from classifier.outputs.adapted import adapted_calibration
 from classifier.outputs.method import Method
 from classifier.outputs.sigmoid_max import SigmoidMax
 from classifier.progress import Progress, silent

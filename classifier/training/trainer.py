@@ -89,7 +89,7 @@ def _newest_checkpoint(folder: Path) -> Path | None:
     for path in sorted(folder.glob(CHECKPOINT_GLOB), reverse=True):
         try:
             torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except Exception:
+        except Exception:  # noqa: BLE001, S112 (a torn file raises almost anything; an older one may be whole)
             continue
         return path
     return None

@@ -16,16 +16,16 @@ ENTRY_POINTS = "cladist.formats"
 # The most specific first: the first that detects a file reads it.
 _MODULES = {
     "canonical-json": "canonical",
-    "nested-json": "nested_json",
-    "json-nodes": "json_nodes",
+    "nested-json": "json.nested",
+    "json-nodes": "json.node_list",
     "skos-rdfxml": "skos:RDF_XML",
     "skos-jsonld": "skos:JSON_LD",
     "skos-turtle": "skos:TURTLE",
-    "labels-csv": "labels_csv",
-    "csv": "adjacency",
-    "tiers": "tiers",
-    "edge-list": "edge_list",
-    "path-lines": "path_lines",
+    "labels-csv": "tables.labels_csv",
+    "csv": "tables.adjacency",
+    "tiers": "tables.tiers",
+    "edge-list": "tables.edge_list",
+    "path-lines": "tables.path_lines",
     "graphviz": "graphviz",
     "html": "html_tree",
 }
@@ -40,13 +40,13 @@ def get_format(name: str) -> Format:
     """The format of that name. Raises TaxonomyError on an unknown one, and on a plug-in that cannot be loaded."""
     if name in _MODULES:
         module, _, attribute = _MODULES[name].partition(":")
-        return cast("Format", getattr(import_module(f"taxonomy.formats.reading.{module}"), attribute or "FORMAT"))
+        return cast("Format", getattr(import_module(f"taxonomy.formats.{module}"), attribute or "FORMAT"))
     plugins = _plugins()
     if name not in plugins:
         raise TaxonomyError(f"unknown format {name!r}; known: {', '.join(format_names())}")
     try:
         return cast("Format", plugins[name].load())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
         raise TaxonomyError(f"the format {name!r} of {plugins[name].value} cannot be loaded: {error}") from None
 
 
@@ -62,7 +62,7 @@ def detect_format(text: str) -> Format | None:
             known = get_format(name)
             if known.detect(text):
                 return known
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
             log.warning("format %s is passed over: %s", name, error)
     return next((known for known in map(get_format, _MODULES) if known.detect(text)), None)
 

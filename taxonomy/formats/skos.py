@@ -69,7 +69,7 @@ def parse_jsonld(text: str, source: str) -> Taxonomy:
 
 def write_turtle(taxonomy: Taxonomy) -> str:
     """Turtle that reads back as the same release."""
-    from rdflib import OWL, RDF, SKOS, DCTERMS, BNode, Graph, Literal, Namespace, URIRef  # noqa: I001 (lazy)
+    from rdflib import OWL, RDF, SKOS, DCTERMS, BNode, Graph, Literal, Namespace, URIRef  # noqa: PLC0415, I001 (lazy)
 
     del BNode
     graph, own = Graph(), Namespace(_OWN)
@@ -99,7 +99,7 @@ def write_turtle(taxonomy: Taxonomy) -> str:
 
 
 def _graph(text: str, form: str, source: str) -> "Graph":
-    from rdflib import Graph
+    from rdflib import Graph  # noqa: PLC0415 (lazy: half a second)
 
     logging.getLogger("rdflib").setLevel(logging.ERROR)  # its advice on odd literals; what is wrong raises
     graph = Graph()
@@ -107,7 +107,7 @@ def _graph(text: str, form: str, source: str) -> "Graph":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # inside rdflib
             graph.parse(data=text, format=form, publicID=_BASE)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
         line = getattr(error, "lines", None)
         line = line + 1 if isinstance(line, int) else _line_of(error)
         where = f"{source}: line {line}" if line else source
@@ -123,7 +123,7 @@ def _line_of(error: Exception) -> int | None:
 
 
 def _taxonomy(graph: "Graph", source: str) -> Taxonomy:
-    from rdflib import RDF, SKOS
+    from rdflib import RDF, SKOS  # noqa: PLC0415 (lazy)
 
     concepts = set(graph.subjects(RDF.type, SKOS.Concept)) | set(graph.subjects(SKOS.prefLabel))
     for predicate, kind in ((SKOS.broader, "unknown parent"), (SKOS.narrower, "unknown child")):
@@ -137,7 +137,7 @@ def _taxonomy(graph: "Graph", source: str) -> Taxonomy:
 
 
 def _id(graph: "Graph", concept: Any) -> str:
-    from rdflib import SKOS
+    from rdflib import SKOS  # noqa: PLC0415 (lazy)
 
     notations = sorted(str(value) for value in graph.objects(concept, SKOS.notation))
     if notations:
@@ -147,7 +147,7 @@ def _id(graph: "Graph", concept: Any) -> str:
 
 
 def _node(graph: "Graph", concept: Any, ids: dict[Any, str], source: str) -> Node:
-    from rdflib import DCTERMS, OWL, SKOS, Namespace
+    from rdflib import DCTERMS, OWL, SKOS, Namespace  # noqa: PLC0415 (lazy)
 
     own = Namespace(_OWN)
     parents = {ids[value] for value in graph.objects(concept, SKOS.broader)}
@@ -181,7 +181,7 @@ def _own_names(pairs: Iterable[Any], source: str) -> dict[str, str]:
     names: dict[str, str] = {}
     for pair in pairs:
         value = load_json(str(pair), source)
-        if not (isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value)):
+        if not (isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value)):  # noqa: PLR2004
             raise TaxonomyError(f"{source}: {str(pair)[:60]!r} is no pair of locale and name")
         names[value[0]] = value[1]
     return names

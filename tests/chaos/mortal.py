@@ -72,7 +72,7 @@ def _let_go_of_sockets() -> None:
     whatever had been opened under it since.
     """
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for name in os.listdir("/proc/self/fd"):
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (numbers, not paths)
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
                 os.dup2(nowhere, int(name))

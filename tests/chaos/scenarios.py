@@ -84,11 +84,11 @@ def _while_working(world: World, times: int, fault: Callable[[], None], *hooks: 
         for _ in range(times):
             ids += world.submit(5 * _JOBS_PER_ROUND)
             begun = world.succeeded()
-            world.wait(lambda: world.succeeded() > begun, "work before the fault")
+            world.wait(lambda: world.succeeded() > begun, "work before the fault")  # noqa: B023 (used at once)
             fault()
             before = world.succeeded()
             ids += world.submit(_JOBS_PER_ROUND)
-            recoveries.append(world.wait(lambda: world.succeeded() > before, "work after the fault"))
+            recoveries.append(world.wait(lambda: world.succeeded() > before, "work after the fault"))  # noqa: B023
     world.finish()
     return world.verdict(ids, recoveries)
 

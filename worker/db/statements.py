@@ -41,7 +41,7 @@ def _execute_many(connection: Connection, table: str, columns: Sequence[str], ro
     values = [tuple(row) for row in rows]
     if values:
         places = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", values)
+        connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", values)  # noqa: S608 (names of ours)
 
 
 def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

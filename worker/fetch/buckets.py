@@ -75,7 +75,7 @@ def _store(scheme: str) -> Any:
     except ImportError:
         needs = f"pip install cladist[{_EXTRAS[scheme]}]"
         raise AccessDeniedError(f"the driver for {scheme}: is not installed: {needs}") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
         raise AccessDeniedError(f"the driver for {scheme}: cannot be used: {first_line(error)}") from None
 
 
@@ -94,7 +94,7 @@ def _meaning() -> Iterator[None]:
         raise AccessDeniedError(f"the store refused: {first_line(error)}") from None
     except FSTimeoutError:
         raise FetchTimeoutError("the store did not answer in time") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
         if _is_refusal(error):
             raise AccessDeniedError(f"the store refused: {first_line(error)}") from None
         raise RetryableError(f"the store failed: {type(error).__name__}: {first_line(error)}") from None

@@ -26,10 +26,10 @@ def start_tracing(exporter: "SpanExporter | None" = None, *, at_once: bool = Fal
     They go in batches, unless each is wanted at once. Raises CladistError when the extra is not installed.
     """
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 (an extra)
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 (an extra)
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 (an extra)
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError:
         raise CladistError("CLADIST_TRACES: OpenTelemetry is not installed: pip install 'cladist[otel]'") from None
     processor = SimpleSpanProcessor if at_once else BatchSpanProcessor

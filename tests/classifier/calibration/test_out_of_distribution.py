@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.calibration.out_of_distribution import energies, fit_energy_check
+from classifier.calibration.out_of_distribution import fit_energy_check
+from classifier.inference.energy import energies
 from classifier.outputs.path_softmax import PathSoftmax
 from taxonomy import Hierarchy
 

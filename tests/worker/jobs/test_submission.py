@@ -74,7 +74,7 @@ def test_many_jobs_are_submitted_in_chunks(database: Database) -> None:
     ids = [job_id for chunk in chunks for job_id in chunk]
     with database.read() as session:
         rows = session.execute(select(JobRow.id, AssetRow.uri).join(AssetRow, AssetRow.id == JobRow.asset_id))
-        uris = {job_id: uri for job_id, uri in rows}
+        uris = {job_id: uri for job_id, uri in rows}  # noqa: C416 (rows are not pairs to dict())
     assert [uris[job_id] for job_id in ids] == [f"file:///{number}.png" for number in range(2500)]
 
 

@@ -90,9 +90,9 @@ def test_a_broker_that_forgets_everything_loses_no_job(
 
 def _published(settings: Settings, request: pytest.FixtureRequest) -> tuple[Services, list[int]]:
     """A worker's parts, and jobs that lie in the broker."""
-    from worker.jobs.submission import Request, submit
-    from worker.models.registration import add_bundle
-    from worker.process.celery_app import publisher
+    from worker.jobs.submission import Request, submit  # noqa: PLC0415 (of this helper alone)
+    from worker.models.registration import add_bundle  # noqa: PLC0415 (of this helper alone)
+    from worker.process.celery_app import publisher  # noqa: PLC0415 (of this helper alone)
 
     database = Database(settings.database_url)
     database.upgrade()
