@@ -13,7 +13,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.bundles.bundle import read_bundle
 from classifier.bundles.calibration import Calibration
@@ -25,9 +24,8 @@ from classifier.data.manifest import read_manifest
 from classifier.evaluation.climbs import Climbs
 from classifier.evaluation.metrics import evaluate
 from classifier.training.train import open_model
+from taxonomy.arrays import Floats
 from worker.cli.output import print_table, progress_bars
-
-Floats = NDArray[np.float64]
 
 GUARANTEES = ("decisions", "images")
 COLUMNS = ("guarantee", "target", "threshold", "accuracy", "coverage", "mean level", "wrong of all")

@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from classifier.calibration.out_of_distribution import DEFAULT_FALSE_ALARMS, fit_energy_check
@@ -27,9 +26,8 @@ from classifier.inference.energy import energies
 from classifier.outputs.path_softmax import PathSoftmax
 from classifier.training.train import Model, train_model
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy
+from taxonomy.arrays import Floats
 from worker.cli.output import print_table, progress_bars
-
-Floats = NDArray[np.float64]
 
 COLUMNS = ("held out", "score", "known", "strange", "AUROC", "caught", "false alarms")
 

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from taxonomy.arrays import Bools, Floats, Ints
 from taxonomy.errors import TaxonomyError
 from taxonomy.graph import Taxonomy
 from taxonomy.release import release
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +84,7 @@ class Hierarchy:
         return np.flatnonzero(has_child[self.terminals])
 
     @cached_property
-    def is_terminal(self) -> NDArray[np.bool_]:
+    def is_terminal(self) -> Bools:
         """(N,) bool."""
         flags = np.zeros(len(self), dtype=bool)
         flags[self.terminals] = True
@@ -109,12 +108,12 @@ class Hierarchy:
         return np.bincount(self.incidence.indices, minlength=len(self)).astype(np.int64)
 
     @cached_property
-    def information(self) -> NDArray[np.float64]:
+    def information(self) -> Floats:
         """(N,) nats: log T - log(terminals under or equal to the node), i.e. terminals taken as equally likely.
 
         Source: Valmadre, "Hierarchical classification at multiple operating points", NeurIPS 2022.
         """
-        information: NDArray[np.float64] = np.log(len(self.terminals)) - np.log(self.terminal_counts)
+        information: Floats = np.log(len(self.terminals)) - np.log(self.terminal_counts)
         return information
 
     @cached_property

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.errors import TableError
 from taxonomy import Node, Taxonomy, TaxonomyError
+from taxonomy.arrays import Floats
 from taxonomy.graph import tidy
 
 _ATTRIBUTE = re.compile(r"""@attribute\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\S+)\s+(\w+|{)(.*)""", re.IGNORECASE)
@@ -40,7 +40,7 @@ class Table:
 
     source: str
     columns: tuple[str, ...]
-    features: NDArray[np.float64]
+    features: Floats
     labels: tuple[tuple[str, ...], ...]
     taxonomy: Taxonomy
 
@@ -106,7 +106,7 @@ class _RowEncoder:
             raise TableError(f"{where}: {len(cells)} values for {len(self._attributes)} attributes")
         return cells
 
-    def features(self, cells: Sequence[str], where: str) -> NDArray[np.float64]:
+    def features(self, cells: Sequence[str], where: str) -> Floats:
         """(F,) the row's columns."""
         row = np.zeros(self._width)
         row[self._number_columns] = [self._number(at, cells[at], where) for at in self._numbers]

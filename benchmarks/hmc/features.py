@@ -5,15 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from arff import Table
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
 from classifier.errors import TableError
 from classifier.outputs.sigmoid_max import closed_targets
 from taxonomy import Hierarchy
-
-Floats = NDArray[np.float64]
+from taxonomy.arrays import Floats, Ints
 
 _ROUNDING = 1e-12  # a standard deviation below this share of the mean is a rounding error
 
@@ -46,7 +44,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.features)
 
-    def take(self, chosen: NDArray[np.int64]) -> "Rows":
+    def take(self, chosen: Ints) -> "Rows":
         """The rows at these positions."""
         return Rows(self.features[torch.from_numpy(chosen)], csr_array(self.targets[chosen]))
 
@@ -55,7 +53,7 @@ class Rows:
         targets = csr_array(vstack([self.targets, other.targets], format="csr"))
         return Rows(torch.cat([self.features, other.features]), targets)
 
-    def dense_targets(self, chosen: NDArray[np.int64]) -> Tensor:
+    def dense_targets(self, chosen: Ints) -> Tensor:
         """(B, N) float32 targets of the rows at these positions."""
         return torch.from_numpy(self.targets[chosen].toarray().astype(np.float32))
 

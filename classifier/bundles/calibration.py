@@ -3,14 +3,12 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from taxonomy import Hierarchy
+from taxonomy.arrays import Bools, Floats
 from taxonomy.changes.diff import Difference
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Guarantee = Literal["decisions", "images"]
 
 DEFAULT_TARGET_ACCURACY = 0.95

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from classifier.bundles.calibration import (
     Calibration,
@@ -27,15 +25,10 @@ from classifier.evaluation.climbs import Climbs
 from classifier.inference.logit_scaling import LogitScaling
 from classifier.progress import Progress, silent
 from taxonomy import Hierarchy
+from taxonomy.arrays import Bools, Floats
 
 if TYPE_CHECKING:
     from classifier.evaluation.labelled_run import Model
-
-
-Floats = NDArray[np.float64]
-
-
-Bools = NDArray[np.bool_]
 
 
 _COMMON = -1.0  # the group of assets outside the subtrees with targets of their own

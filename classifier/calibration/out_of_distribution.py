@@ -3,11 +3,9 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.bundles.calibration import EnergyCheck
-
-Floats = NDArray[np.float64]
+from taxonomy.arrays import Floats
 
 DEFAULT_FALSE_ALARMS = 0.05
 _SLACK = 1e-9

@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.bundles.calibration import Calibration, ReviewPlan, ReviewSubtree, values_by_subtree
 from classifier.errors import CalibrationError
 from classifier.evaluation.climbs import Climbs
 from classifier.evaluation.metrics import decisions
-
-Floats = NDArray[np.float64]
+from taxonomy.arrays import Floats
 
 _ROUNDING = 1e-12  # the sample at the cutoff itself is not reviewed
 

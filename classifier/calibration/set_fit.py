@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -18,6 +17,7 @@ from classifier.errors import CalibrationError
 from classifier.evaluation.set_run import LabelSetModel
 from classifier.outputs.sigmoid_max import SigmoidMax
 from classifier.progress import Progress, silent
+from taxonomy.arrays import Floats
 
 _USED_LOGITS = 2**24  # of the samples that fit the temperature: more tell nothing new
 
@@ -62,7 +62,7 @@ def calibrate_sets(
     )
 
 
-def _losses(logits: Tensor, targets: Tensor, output: SigmoidMax) -> NDArray[np.float64]:
+def _losses(logits: Tensor, targets: Tensor, output: SigmoidMax) -> Floats:
     """The summed binary cross-entropy of a batch at each of the temperatures."""
     truth = targets.to(logits.device).double()
     judged = output.judged_logits(logits.double(), truth)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from classifier.errors import CalibrationError
 from classifier.inference.logit_scaling import column_levels
 from classifier.outputs.method import Output
 from taxonomy import Hierarchy
+from taxonomy.arrays import Ints
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 161)  # steps of 1.7 %, finer than a few hundred samples can tell apart
 
@@ -51,7 +51,7 @@ def fit_temperature(batches: Iterable[tuple[Tensor, ...]], output: Output) -> fl
 
 
 def fit_level_temperatures(
-    logits: Tensor, columns: Tensor, output: Output, levels: NDArray[np.int64], start: float = 1.0
+    logits: Tensor, columns: Tensor, output: Output, levels: Ints, start: float = 1.0
 ) -> tuple[float, ...]:
     """The temperatures of levels 1, 2, ... with the least cross-entropy of (S, C) logits against (S,) label columns.
 
@@ -115,7 +115,7 @@ def _gains(
     logits: Tensor,
     columns: Tensor,
     output: Output,
-    levels: NDArray[np.int64],
+    levels: Ints,
     temperature: float,
     *,
     held_out: Tensor,

@@ -27,12 +27,10 @@ discovery rates, and Jin and Candes, "Selection by prediction with conformal p-v
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.bundles.calibration import Guarantee
 from classifier.errors import CalibrationError
-
-Floats = NDArray[np.float64]
+from taxonomy.arrays import Floats
 
 CLOSED = float(np.nextafter(1.0, 2.0))  # no probability reaches this threshold: nothing is decided
 _SLACK = 1e-9  # (1 - 0.9) * 10 is to count as 1

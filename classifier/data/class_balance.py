@@ -6,14 +6,11 @@ Every weight looks at all levels: a sample's is the mean over its labels and the
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from classifier.config import TrainingConfig
 from taxonomy import Hierarchy
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from taxonomy.arrays import Floats, Ints
 
 
 def node_counts(carried: csr_array) -> Ints:

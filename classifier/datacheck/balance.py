@@ -5,14 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.data.class_balance import node_counts
 from classifier.data.manifest import Sample, carried_nodes
 from classifier.datacheck.findings import Finding
 from taxonomy import PATH_SEPARATOR, Hierarchy
-
-Ints = NDArray[np.int64]
+from taxonomy.arrays import Ints
 
 MIN_IMAGES = 10  # training images of a terminal, below which it is called too fine for its data
 _LOPSIDED = 20  # times as many images in the fullest node as in the median one of its level

@@ -11,8 +11,8 @@ from scipy.sparse.csgraph import connected_components
 from classifier.data.manifest import Sample
 from classifier.datacheck.findings import Finding
 from classifier.datacheck.pictures import Pictures
+from taxonomy.arrays import Ints
 
-Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 MAX_DISTANCE = 6  # bits of 64 in which the hashes of near duplicates may differ

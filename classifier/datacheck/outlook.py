@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from classifier.bundles.bundle import Bundle
 from classifier.datacheck.production import evenly
@@ -17,8 +16,7 @@ from classifier.images.tensors import normalise, square_pixels
 from classifier.inference.logit_scaling import LogitScaling
 from classifier.networks.devices import default_device
 from classifier.progress import Progress, silent
-
-Floats = NDArray[np.float64]
+from taxonomy.arrays import Floats
 
 _MAX_IMAGES = 1000  # of each sample
 _BATCH = 32

@@ -16,6 +16,7 @@ from scipy.fft import dctn
 from classifier.errors import AssetError
 from classifier.images.decode import decode, read_image_file
 from classifier.progress import Progress, silent
+from taxonomy.arrays import Bools
 
 STATISTICS = ("size", "aspect", "brightness", "colourfulness", "sharpness")
 _SHORT_SIDE_PX = 128  # enough for statistics that do not depend on the size of the image
@@ -33,7 +34,7 @@ class Pictures:
     colourfulness of Hasler and Suesstrunk 2003, variance of the Laplacian of the luma at one common size.
     """
 
-    readable: NDArray[np.bool_]
+    readable: Bools
     hashes: NDArray[np.uint64]
     digests: NDArray[np.uint64]
     statistics: NDArray[np.float32]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classifier.evaluation.metrics import Bools, Floats, Ints
 from taxonomy import Hierarchy
+from taxonomy.arrays import Bools, Floats, Ints
 from taxonomy.metrics import is_ancestor_or_self
 
 _TOP = 5

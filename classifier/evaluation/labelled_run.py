@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from classifier.bundles.bundle import Bundle
@@ -28,6 +27,7 @@ from classifier.progress import Progress, silent
 from classifier.runtimes.running import channel_stats, run_net
 from classifier.runtimes.torch import serving_net
 from taxonomy import Hierarchy
+from taxonomy.arrays import Floats
 from taxonomy.changes.diff import Difference
 
 
@@ -58,7 +58,7 @@ class Model:
             self.output.before if isinstance(self.output, AdaptedOutput) else self.hierarchy
         )  # whose columns they are
         scaled = LogitScaling(calibration, known, self.output)
-        found: list[NDArray[np.float64] | None] = []
+        found: list[Floats | None] = []
 
         def predictions() -> Iterator[tuple[Any, Any, Any]]:
             for logits, truth in self.logits(samples, progress, stage):

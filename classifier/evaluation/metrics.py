@@ -9,15 +9,8 @@ from numpy.typing import NDArray
 from classifier.bundles.calibration import Calibration
 from classifier.evaluation.calibration_error import calibration_error_by_chance, expected_calibration_error
 from classifier.evaluation.climbs import Climbs
+from taxonomy.arrays import Bools, Floats, Ints
 from taxonomy.metrics import hierarchical_f1, lca_heights, operating_curve
-
-Ints = NDArray[np.int64]
-
-
-Floats = NDArray[np.float64]
-
-
-Bools = NDArray[np.bool_]
 
 
 def evaluate(climbs: Climbs, calibration: Calibration) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
@@ -18,11 +17,8 @@ from classifier.outputs.sigmoid_max import SigmoidMax
 from classifier.progress import Progress, silent
 from classifier.runtimes.running import run_net
 from taxonomy import Hierarchy
+from taxonomy.arrays import Floats, Ints
 from taxonomy.metrics import common_ancestors, reduce_rows
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,16 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from classifier.bundles.calibration import Calibration, threshold_of
 from classifier.evaluation.climbs import Climbs
 from taxonomy import Hierarchy
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from taxonomy.arrays import Bools, Floats, Ints
 
 _SHIFT = 12  # of a float32's bits: 11 of the mantissa stay, so that ranks are told apart to a part in 2,048
 _BINS = (int(np.float32(1.0).view(np.uint32)) >> _SHIFT) + 1

@@ -3,13 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from taxonomy import PATH_SEPARATOR, Hierarchy
-
-Floats = NDArray[np.float64]
-
+from taxonomy.arrays import Floats
 
 _DIGITS = 6
 

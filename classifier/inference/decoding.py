@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.bundles.calibration import Calibration
 from classifier.errors import DecodeError
@@ -20,9 +19,7 @@ from classifier.inference.least_cost import least_cost_terminal
 from classifier.inference.prediction import DEFAULT_TOP, AssetPrediction, NodeConfidence, predict_asset
 from classifier.outputs.terminals import Terminals
 from taxonomy import Hierarchy
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from taxonomy.arrays import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True)

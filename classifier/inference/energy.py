@@ -1,13 +1,10 @@
 """The energy of an asset: how little its logits say, whatever they say. Large where nothing in the taxonomy fits."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from classifier.outputs.path_softmax import PathSoftmax
-
-Floats = NDArray[np.float64]
+from taxonomy.arrays import Floats
 
 
 def energies(logits: Tensor, output: object) -> Floats | None:

@@ -7,12 +7,9 @@ Source: Karthik et al., "No cost likelihood manipulation at test time for making
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taxonomy import Hierarchy
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from taxonomy.arrays import Bools, Floats
 
 _TIE = 1e-12
 

@@ -9,7 +9,6 @@ calibration of deep neural networks", 2022, whose temperature is a softplus of t
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from classifier.bundles.calibration import Calibration, EntropyTemperature
@@ -17,6 +16,7 @@ from classifier.errors import CalibrationError
 from classifier.outputs.method import Output
 from classifier.outputs.sigmoid_max import SigmoidMax
 from taxonomy import Hierarchy
+from taxonomy.arrays import Ints
 
 
 class LogitScaling:
@@ -50,7 +50,7 @@ def scaled_by_entropy(divided: Tensor, spread: Tensor, entropy: EntropyTemperatu
     return divided * torch.exp(-exponents)[:, None]
 
 
-def column_levels(hierarchy: Hierarchy) -> NDArray[np.int64]:
+def column_levels(hierarchy: Hierarchy) -> Ints:
     """(C,) the level of each column; a "stop here" logit counts to the level of the children it stands against."""
     stops = hierarchy.terminals[hierarchy.inner_terminals]
     return np.concatenate([hierarchy.levels, hierarchy.levels[stops] + 1])

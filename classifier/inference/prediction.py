@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from classifier.inference.decision import Decision, Floats, confidence, decide
+from classifier.inference.decision import Decision, confidence, decide
 from taxonomy import Hierarchy
+from taxonomy.arrays import Floats
 
 DEFAULT_TOP = 4  # nodes named for each level: the path's own and three runners-up
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.bundles.calibration import Calibration, threshold_of
 from classifier.errors import DecodeError
@@ -11,8 +10,7 @@ from classifier.inference.decision import Decision, confidence, undecided
 from classifier.inference.decoding import DecodeOptions
 from classifier.inference.prediction import Alternative, AssetPrediction, LevelLabel, NodeConfidence, alternative
 from taxonomy import Hierarchy
-
-Floats = NDArray[np.float64]
+from taxonomy.arrays import Floats
 
 
 @dataclass(frozen=True)

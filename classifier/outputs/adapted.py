@@ -4,7 +4,6 @@ from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
@@ -15,9 +14,8 @@ from classifier.outputs.path_softmax import PathSoftmax
 from classifier.outputs.sigmoid_max import SigmoidMax
 from classifier.outputs.sparse import SparsePair
 from taxonomy import Hierarchy
+from taxonomy.arrays import Ints
 from taxonomy.changes.diff import Difference
-
-Ints = NDArray[np.int64]
 
 
 class AdaptedOutput(PathSoftmax):

@@ -3,12 +3,9 @@
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from taxonomy import Hierarchy
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from taxonomy.arrays import Bools, Floats, Ints
 
 
 class Terminals:
@@ -44,6 +41,6 @@ class Terminals:
             np.maximum.at(probs, edges[:, 0], probs[edges[:, 1]])  # a rounding error at most
         return np.clip(probs, 0.0, 1.0)
 
-    def _places_under(self, position: int) -> NDArray[np.int64]:
+    def _places_under(self, position: int) -> Ints:
         start, end = self._below.indptr[position], self._below.indptr[position + 1]
         return self._below.indices[start:end].astype(np.int64)

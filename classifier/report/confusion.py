@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.evaluation.climbs import Climbs
 from taxonomy import Hierarchy
-
-Ints = NDArray[np.int64]
+from taxonomy.arrays import Ints
 
 ABOVE_ROOTS = -1  # as a parent: the roots are its children
 STAYS = -1  # as a child: the label, or the answer, is the parent itself

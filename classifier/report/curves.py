@@ -3,15 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.evaluation.calibration_error import reliability as reliability_curve
 from classifier.evaluation.climbs import Climbs
+from taxonomy.arrays import Bools, Floats, Ints
 from taxonomy.metrics import OperatingCurve, operating_curve
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 TARGETS = (0.90, 0.95, 0.99)
 _BINS = 10

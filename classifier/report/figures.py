@@ -9,11 +9,11 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.report.curves import TARGETS, Coverage, NamedCurve, Reliability
 from classifier.report.mistakes import Mistake
 from classifier.report.nodes import AccuracyBySize
+from taxonomy.arrays import Ints
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +93,7 @@ def reliability_png(levels: Sequence[Reliability]) -> bytes:
     return _png(draw, (2.6 * columns + 0.6, 2.95 * rows + 0.2))
 
 
-def imbalance_png(by_level: Sequence[tuple[int, NDArray[np.int64]]], what: str, sizes: AccuracyBySize | None) -> bytes:
+def imbalance_png(by_level: Sequence[tuple[int, Ints]], what: str, sizes: AccuracyBySize | None) -> bytes:
     """Images per node of each level, most first; and the recall of terminals by their training images, if known."""
 
     def draw(figure: "Figure") -> None:
@@ -161,7 +161,7 @@ def _floor(lowest: float) -> float:
     return max(0.0, min(lowest, TARGETS[0]) - 0.04)
 
 
-def _bins(counts: NDArray[np.int64]) -> str:
+def _bins(counts: Ints) -> str:
     least, most = int(counts.min()), int(counts.max())
     return f"{len(counts)} bins of {least if least == most else f'{least}-{most}'}"
 

@@ -4,13 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.evaluation.climbs import Climbs
 from taxonomy import Hierarchy
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from taxonomy.arrays import Floats, Ints
 
 _MIN_IMAGES = 5  # of fewer images a recall says little
 _GROUPS = 8

@@ -7,14 +7,12 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from classifier.report.confusion import ABOVE_ROOTS, STAYS, WrongTurns
 from classifier.report.curves import TARGETS, Coverage, NamedCurve, Reliability
 from classifier.report.mistakes import Mistake, jpeg_uri
 from classifier.report.nodes import LevelSpread, NodeScore
 from taxonomy import PATH_SEPARATOR, Hierarchy
+from taxonomy.arrays import Ints
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -41,7 +39,7 @@ class Findings:
     curves: Sequence[NamedCurve]
     coverages: Sequence[Coverage]
     reliability: Sequence[Reliability]
-    roots: tuple[Sequence[int], NDArray[np.int64]] | None
+    roots: tuple[Sequence[int], Ints] | None
     turns: Sequence[WrongTurns]
     turn_parents: int  # nodes with a wrong turn, shown or not
     worst: Sequence[NodeScore]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.bundles.bundle import Bundle
 from classifier.data.manifest import Manifest, Sample
@@ -14,6 +13,7 @@ from classifier.progress import Progress, silent
 from classifier.report.page import Subject
 from classifier.report.writing import Evaluated, write_report
 from taxonomy import Hierarchy
+from taxonomy.arrays import Ints
 
 
 def evaluate_with_report(
@@ -49,6 +49,6 @@ def evaluate_with_report(
     return metrics
 
 
-def _labels(samples: Sequence[Sample], hierarchy: Hierarchy) -> NDArray[np.int64]:
+def _labels(samples: Sequence[Sample], hierarchy: Hierarchy) -> Ints:
     """The positions of all labels, one after the other."""
     return np.array([hierarchy.position(node) for sample in samples for node in sample.node_ids], dtype=np.int64)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifier.data.manifest import Sample
 from classifier.errors import ReportError
@@ -17,6 +16,7 @@ from classifier.report.curves import NamedCurve, climb_curve, coverages, fully_l
 from classifier.report.mistakes import confident_mistakes
 from classifier.report.nodes import accuracy_by_size, level_spreads, node_totals, worst_nodes
 from classifier.report.page import Findings, Names, Subject, render
+from taxonomy.arrays import Ints
 
 PAGE = "report.html"
 _PARENTS, _PAIRS, _ROOTS, _WORST, _MISTAKES, _PANELS = 10, 6, 14, 25, 24, 12  # what is shown at most
@@ -33,7 +33,7 @@ class Evaluated:
     samples: Sequence[Sample]
     climbs: Climbs
     metrics: Mapping[str, Any]
-    train_labels: NDArray[np.int64] | None = None
+    train_labels: Ints | None = None
 
 
 def write_report(folder: Path, evaluated: Evaluated, against: tuple[str, Climbs] | None = None) -> Path:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import nn
 
@@ -20,6 +19,7 @@ from classifier.outputs.sigmoid_max import SigmoidMax
 from classifier.training.losses import HierarchicalLoss, LabelSetLoss, TrainingLoss
 from classifier.training.module import TrainingData
 from taxonomy import Hierarchy
+from taxonomy.arrays import Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,5 +99,5 @@ def _data(
     )
 
 
-def _positions(samples: Sequence[Sample], hierarchy: Hierarchy) -> NDArray[np.int64]:
+def _positions(samples: Sequence[Sample], hierarchy: Hierarchy) -> Ints:
     return np.array(label_positions(samples, hierarchy), dtype=np.int64)

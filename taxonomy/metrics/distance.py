@@ -1,14 +1,12 @@
 """How far a prediction is from the truth, by their lowest common ancestor."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from taxonomy.arrays import Ints
 from taxonomy.hierarchy import Hierarchy
 from taxonomy.metrics.overlap import common_ancestors
 from taxonomy.metrics.sparse_rows import reduce_rows
-
-Ints = NDArray[np.int64]
 
 
 def lca_heights(predicted: Ints, truth: Ints, hierarchy: Hierarchy) -> Ints:

@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from taxonomy.arrays import Floats, Ints
 from taxonomy.hierarchy import Hierarchy
 from taxonomy.metrics.overlap import common_ancestors, is_ancestor_or_self
 from taxonomy.metrics.sparse_rows import reduce_rows
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

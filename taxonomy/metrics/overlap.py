@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from taxonomy.arrays import Bools, Floats, Ints
 from taxonomy.hierarchy import Hierarchy
 
-Ints = NDArray[np.int64]
 Average = Literal["micro", "samples"]
 
 
@@ -49,7 +48,7 @@ def common_ancestors(left: Ints, right: Ints, hierarchy: Hierarchy) -> csr_array
     return csr_array(hierarchy.lineage[left].multiply(hierarchy.lineage[right]))
 
 
-def is_ancestor_or_self(upper: Ints, lower: Ints, hierarchy: Hierarchy) -> NDArray[np.bool_]:
+def is_ancestor_or_self(upper: Ints, lower: Ints, hierarchy: Hierarchy) -> Bools:
     """(S,) whether `upper` is `lower` or an ancestor of it."""
     keys = lower * len(hierarchy) + upper
     rows = np.repeat(np.arange(len(hierarchy)), np.diff(hierarchy.lineage.indptr))
@@ -67,5 +66,5 @@ def _overlap(ours: csr_array, theirs: csr_array, average: Average) -> Overlap:
     return Overlap(*(float(values.mean()) if len(values) else 0.0 for values in (precision, recall, f1)))
 
 
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+def _share(part: Floats, whole: Floats) -> Floats:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

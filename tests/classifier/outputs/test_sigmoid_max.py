@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from random_taxonomies import balanced_tree, dags, naive_lineage, trees
 from scipy.sparse import csr_array
 from sklearn.metrics import average_precision_score
@@ -16,6 +15,7 @@ from sklearn.metrics import average_precision_score
 from classifier.outputs.max_sweep import MaxSweep
 from classifier.outputs.sigmoid_max import SigmoidMax, closed_targets, micro_average_precision
 from taxonomy import Hierarchy, Node, Taxonomy, TaxonomyError
+from taxonomy.arrays import Bools
 
 Case = tuple[Taxonomy, Hierarchy, torch.Tensor, torch.Tensor]
 
@@ -139,7 +139,7 @@ def test_targets_are_closed_upward(dag: Hierarchy) -> None:
 def test_micro_average_precision_is_that_of_scikit_learn(seed: int, values: int) -> None:
     """With many ties and with few."""
     random = np.random.default_rng(seed)
-    targets: NDArray[np.bool_] = random.random((7, 5)) < 0.3
+    targets: Bools = random.random((7, 5)) < 0.3
     targets[0, 0] = True
     probs = random.integers(0, values, (7, 5)) / values
     expected = average_precision_score(targets, probs, average="micro")

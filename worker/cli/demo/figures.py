@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from classifier.progress import Progress, silent
 from taxonomy import PATH_SEPARATOR
+from taxonomy.arrays import Floats
 
 PER_LEAF: Mapping[str, int] = {"train": 120, "val": 25, "test": 25}
 SIZE_PX = 96
@@ -24,7 +25,7 @@ _PATCHES = 6  # of light along a side of the paper
 _STYLES = ("filled", "filled", "edged", "outlined", "outlined", "dashed")
 _LIGHT = np.array([-0.45, -0.6, 0.66])
 
-Points = NDArray[np.float64]
+Points = Floats
 Color = tuple[int, int, int]
 
 
