@@ -83,7 +83,7 @@ class Taxonomy:
         try:
             return self._nodes[node_id]
         except KeyError:
-            raise TaxonomyError(f"{self.source}: no node has the id {node_id!r}") from None
+            raise TaxonomyError(f"no node has the id {node_id!r}", source=self.source) from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Taxonomy) and self._nodes == other._nodes
@@ -156,31 +156,31 @@ class Taxonomy:
         found: dict[str, Node] = {}
         for node in nodes:
             if not node.id:
-                raise TaxonomyError(f"{self.source}: the node named {node.name!r}{_line(node)} has a blank id")
+                raise TaxonomyError(f"the node named {node.name!r}{_line(node)} has a blank id", source=self.source)
             if not node.name:
-                raise TaxonomyError(f"{self.source}: node {node.id!r}{_line(node)} has a blank name")
+                raise TaxonomyError(f"node {node.id!r}{_line(node)} has a blank name", source=self.source)
             if node.id in found:
                 both = f"{_line(found[node.id])} and again{_line(node)}".strip()
                 raise TaxonomyError(f"{self.source}: duplicate id {node.id!r} {both}".rstrip())
             found[node.id] = node
         if not found:
-            raise TaxonomyError(f"{self.source}: the taxonomy is empty")
+            raise TaxonomyError("the taxonomy is empty", source=self.source)
         return dict(sorted(found.items()))
 
     def _refuse_bad_edges(self) -> None:
         selves = [f"{node.id!r}{_line(node)}" for node in self if node.id in node.parents]
         if selves:
-            raise TaxonomyError(f"{self.source}: a node is its own parent: {_some(selves)}")
+            raise TaxonomyError(f"a node is its own parent: {_some(selves)}", source=self.source)
         unknown = [
             f"{parent!r} of {node.id!r}{_line(node)}" for node in self for parent in node.parents if parent not in self
         ]
         if unknown:
-            raise TaxonomyError(f"{self.source}: unknown parent: {_some(unknown)}")
+            raise TaxonomyError(f"unknown parent: {_some(unknown)}", source=self.source)
         lost = [
             f"{whole!r} of {node.id!r}{_line(node)}" for node in self for whole in node.part_of if whole not in self
         ]
         if lost:
-            raise TaxonomyError(f"{self.source}: unknown whole: {_some(lost)}")
+            raise TaxonomyError(f"unknown whole: {_some(lost)}", source=self.source)
 
     def _build_graph(self) -> "nx.DiGraph[str]":
         graph: nx.DiGraph[str] = nx.DiGraph()
@@ -198,14 +198,14 @@ class Taxonomy:
         shown = [f"{node_id!r}{_line(self[node_id])}" for node_id in turned]
         if len(shown) > 2 * _MAX_NAMED:
             shown = [*shown[:_MAX_NAMED], f"... {len(ring) - _MAX_NAMED} more", shown[-1]]
-        raise TaxonomyError(f"{self.source}: cycle: {' -> '.join(shown)}")
+        raise TaxonomyError(f"cycle: {' -> '.join(shown)}", source=self.source)
 
     def _refuse_depth(self) -> None:
         deepest = max(self.levels, key=self.levels.__getitem__)
         if self.levels[deepest] > MAX_LEVELS:
             where = f"{deepest!r:.80}{_line(self[deepest])}"
             raise TaxonomyError(
-                f"{self.source}: more than {MAX_LEVELS} levels deep: {where} is at {self.levels[deepest]}"
+                f"more than {MAX_LEVELS} levels deep: {where} is at {self.levels[deepest]}", source=self.source
             )
 
     def _refuse_twin_siblings(self) -> None:
@@ -217,7 +217,7 @@ class Taxonomy:
             if len(twins) > 1:
                 where = f"under {parent!r}" if parent is not None else "among the roots"
                 ids = _some([f"{node.id!r}{_line(node)}" for node in twins])
-                raise TaxonomyError(f"{self.source}: two siblings named {name!r} {where}: {ids}")
+                raise TaxonomyError(f"two siblings named {name!r} {where}: {ids}", source=self.source)
 
 
 def tidy(text: str) -> str:

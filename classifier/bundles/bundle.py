@@ -47,7 +47,8 @@ class Bundle:
         """Raise ReleaseMismatchError unless the bundle was trained on this release."""
         if release != self.info.release:
             raise ReleaseMismatchError(
-                f"{self.folder}: trained on taxonomy release {self.info.release[:12]}, but {what} has {release[:12]}"
+                f"trained on taxonomy release {self.info.release[:12]}, but {what} has {release[:12]}",
+                source=self.folder,
             )
 
     def load_net(self) -> HierarchicalNet:
@@ -56,7 +57,7 @@ class Bundle:
         try:
             net.load_state_dict(load_file(self.folder / WEIGHTS))
         except (SafetensorError, RuntimeError, OSError) as error:
-            raise BundleError(f"{self.folder / WEIGHTS}: {first_line(error)}") from None
+            raise BundleError(first_line(error), source=self.folder / WEIGHTS) from None
         return net.eval()
 
 
@@ -74,7 +75,7 @@ def read_bundle(folder: str | Path) -> Bundle:
     """Read a bundle without its weights. Raises BundleError, naming the file, on anything missing or wrong."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise BundleError(f"{folder}: no such bundle")
+        raise BundleError("no such bundle", source=folder)
     info = _read_model(folder / INFO, BundleInfo)
     calibration = _read_model(folder / CALIBRATION, Calibration)
     try:
@@ -84,7 +85,8 @@ def read_bundle(folder: str | Path) -> Bundle:
     hierarchy = Hierarchy.compile(taxonomy)
     if hierarchy.release != info.release:
         raise ReleaseMismatchError(
-            f"{folder}: trained on taxonomy release {info.release[:12]}, but its {TAXONOMY} is {hierarchy.release[:12]}"
+            f"trained on taxonomy release {info.release[:12]}, but its {TAXONOMY} is {hierarchy.release[:12]}",
+            source=folder,
         )
     _require_fitting(folder / CALIBRATION, calibration, info, hierarchy)
     return Bundle(folder, info, taxonomy, hierarchy, calibration, _version(folder))
@@ -94,21 +96,21 @@ def _require_fitting(path: Path, calibration: Calibration, info: BundleInfo, hie
     """Raise BundleError on temperatures that another bundle must have had."""
     levels = len(calibration.level_temperatures)
     if levels not in (0, hierarchy.depth):
-        raise BundleError(f"{path}: {levels} level temperatures for {hierarchy.depth} levels")
+        raise BundleError(f"{levels} level temperatures for {hierarchy.depth} levels", source=path)
     if info.mode == "multi" and (levels or calibration.entropy is not None):
-        raise BundleError(f"{path}: label sets have one temperature for all logits")
+        raise BundleError("label sets have one temperature for all logits", source=path)
 
 
 def _read_model(path: Path, kind: type[_Model]) -> _Model:
     try:
         if path.stat().st_size > _MAX_JSON_BYTES:
-            raise BundleError(f"{path}: larger than {_MAX_JSON_BYTES} bytes")
+            raise BundleError(f"larger than {_MAX_JSON_BYTES} bytes", source=path)
         return kind.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise BundleError(f"{path}: {error.strerror or error}") from None
+        raise BundleError(error.strerror or str(error), source=path) from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise BundleError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BundleError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", source=path) from None
 
 
 def _version(folder: Path) -> str:
@@ -118,5 +120,5 @@ def _version(folder: Path) -> str:
             with (folder / name).open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         except OSError as error:
-            raise BundleError(f"{folder / name}: {error.strerror or error}") from None
+            raise BundleError(error.strerror or str(error), source=folder / name) from None
     return digest.hexdigest()[:_VERSION_DIGITS]

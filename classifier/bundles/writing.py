@@ -23,7 +23,7 @@ def write_bundle(
 ) -> Bundle:
     """Write a new bundle, whole or not at all. Raises BundleError when the folder exists."""
     if folder.exists():
-        raise BundleError(f"{folder}: exists already")
+        raise BundleError("exists already", source=folder)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     with _or_nothing(partial):

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from classifier.errors import ManifestError, MissingImageError, UnknownNodeError
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError
+from taxonomy.errors import located
 from taxonomy.formats.reading import read_text
 from taxonomy.formats.tables.labels_csv import read_rows
 from taxonomy.formats.tables.paths import split_path
@@ -47,7 +48,7 @@ class Manifest:
         """The samples of one split. Raises ManifestError when it has none."""
         found = self._by_split.get(name, ())
         if not found:
-            raise ManifestError(f"{self.source}: the split {name!r} has no samples")
+            raise ManifestError(f"the split {name!r} has no samples", source=self.source)
         return tuple(found)
 
     def has_split(self, name: str) -> bool:
@@ -77,7 +78,7 @@ def read_manifest(
         rows = read_rows(read_text(path), str(path))
         return Manifest(str(path), tuple(_samples(rows, str(path), root, taxonomy, multi_label=multi_label)))
     except TaxonomyError as error:
-        raise ManifestError(str(error)) from None
+        raise ManifestError.of(error) from None
 
 
 def inspect_manifest(
@@ -98,7 +99,7 @@ def inspect_manifest(
             except ManifestError as error:
                 errors.append(error)
     except TaxonomyError as error:
-        raise ManifestError(str(error)) from None
+        raise ManifestError.of(error) from None
     return Manifest(str(path), tuple(samples)), tuple(errors)
 
 
@@ -117,53 +118,54 @@ def _samples(
 ) -> Iterator[Sample]:
     known: dict[tuple[str, str], tuple[str, ...]] = {}
     for line, row in rows:
-        where = f"{source}: line {line}"
-        label = (row.get("node", "").strip(), row.get("path", "").strip())
-        if label not in known:
-            known[label] = _node_ids(*label, where, taxonomy, multi_label=multi_label)
-        split = row.get("split", "").strip() or "train"
-        if split not in SPLITS:
-            raise ManifestError(f"{where}: unknown split {split!r}; known: {', '.join(SPLITS)}")
-        yield Sample(_image(row["image"].strip(), where, root), known[label], split, _weight(row, where), line)
+        with located(source, line):
+            label = (row.get("node", "").strip(), row.get("path", "").strip())
+            if label not in known:
+                known[label] = _node_ids(*label, taxonomy, multi_label=multi_label)
+            split = row.get("split", "").strip() or "train"
+            if split not in SPLITS:
+                raise ManifestError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+            sample = Sample(_image(row["image"].strip(), root), known[label], split, _weight(row), line)
+        yield sample
 
 
-def _node_ids(node: str, path: str, where: str, taxonomy: Taxonomy, *, multi_label: bool) -> tuple[str, ...]:
+def _node_ids(node: str, path: str, taxonomy: Taxonomy, *, multi_label: bool) -> tuple[str, ...]:
     if not node and not path:
-        raise ManifestError(f"{where}: neither a node nor a path")
+        raise ManifestError("neither a node nor a path")
     several = [part.strip() for part in node.split(SEVERAL)] if SEVERAL in node and node not in taxonomy else [node]
     if len(several) > 1 and not multi_label:
-        raise ManifestError(f"{where}: several nodes {node!r} need the multi-label mode; this one is single-label")
+        raise ManifestError(f"several nodes {node!r} need the multi-label mode; this one is single-label")
     if len(several) > 1 and not all(several):
-        raise ManifestError(f"{where}: a blank node in {node!r}")
+        raise ManifestError(f"a blank node in {node!r}")
     try:
         if not node:
             return (taxonomy.find_path(split_path(path)).id,)
         return tuple(dict.fromkeys(taxonomy[part].id for part in several))
     except TaxonomyError as error:
-        raise UnknownNodeError(f"{where}: {error}") from None
+        raise UnknownNodeError(str(error)) from None
 
 
-def _image(name: str, where: str, root: Path) -> Path:
+def _image(name: str, root: Path) -> Path:
     if not name:
-        raise ManifestError(f"{where}: blank image name")
+        raise ManifestError("blank image name")
     try:
         image = (root / name).resolve()
         is_file = image.is_file()
     except (OSError, RuntimeError) as error:  # a name too long, a link to itself
-        raise ManifestError(f"{where}: image {name[:60]!r}: {error}") from None
+        raise ManifestError(f"image {name[:60]!r}: {error}") from None
     if not image.is_relative_to(root):
-        raise ManifestError(f"{where}: {name!r} lies outside {root}")
+        raise ManifestError(f"{name!r} lies outside {root}")
     if not is_file:
-        raise MissingImageError(f"{where}: no image {name!r} in {root}")
+        raise MissingImageError(f"no image {name!r} in {root}")
     return image
 
 
-def _weight(row: Mapping[str, str], where: str) -> float:
+def _weight(row: Mapping[str, str]) -> float:
     text = row.get("weight", "").strip() or "1"
     try:
         weight = float(text)
     except ValueError:
         weight = -1.0
     if not 0 <= weight < float("inf"):
-        raise ManifestError(f"{where}: weight {text!r} is not a number of at least 0")
+        raise ManifestError(f"weight {text!r} is not a number of at least 0")
     return weight

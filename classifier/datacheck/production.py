@@ -24,7 +24,7 @@ def production_images(source: Path) -> list[Path]:
     """
     found = sorted(_files(source)) if source.is_dir() else list(_rows(source))
     if not found:
-        raise DataCheckError(f"{source}: holds no image")
+        raise DataCheckError("holds no image", source=source)
     return evenly(found, MAX_SAMPLE)
 
 
@@ -44,10 +44,10 @@ def _rows(source: Path) -> Iterator[Path]:
     try:
         reader = csv.DictReader(StringIO(read_text(source), newline=""), strict=True)
         if "image" not in (reader.fieldnames or ()):
-            raise DataCheckError(f"{source}: line 1: expected a header with 'image'")
+            raise DataCheckError("expected a header with 'image'", source=source, line=1)
         for row in reader:
             yield source.parent / (row["image"] or "").strip()
     except TaxonomyError as error:
         raise DataCheckError(str(error)) from None
     except csv.Error as error:
-        raise DataCheckError(f"{source}: {error}") from None
+        raise DataCheckError(str(error), source=source) from None

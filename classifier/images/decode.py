@@ -74,13 +74,13 @@ def read_image_file(path: Path) -> bytes:
         with path.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
-        raise AssetNotFoundError(f"{path}: no such file") from None
+        raise AssetNotFoundError("no such file", source=path) from None
     except (PermissionError, IsADirectoryError) as error:
-        raise AccessDeniedError(f"{path}: {error.strerror}") from None
+        raise AccessDeniedError(str(error.strerror), source=path) from None
     except (OSError, ValueError) as error:
-        raise UnreadableImageError(f"{path}: {error}") from None
+        raise UnreadableImageError(str(error), source=path) from None
     if len(content) > MAX_FILE_BYTES:
-        raise ImageTooLargeError(f"{path}: more than {MAX_FILE_BYTES} bytes")
+        raise ImageTooLargeError(f"more than {MAX_FILE_BYTES} bytes", source=path)
     return content
 
 
@@ -104,13 +104,13 @@ def decode(content: bytes, source: str, short_side_px: int | None = None) -> Ima
     except UnidentifiedImageError:
         raise _unidentified(content, source) from None
     except Image.DecompressionBombError:
-        raise ImageTooLargeError(f"{source}: more than {MAX_PIXELS} pixels") from None
+        raise ImageTooLargeError(f"more than {MAX_PIXELS} pixels", source=source) from None
     except AssetError as error:
         raise type(error)(f"{source}: {error}") from None
     except MemoryError:
-        raise ImageTooLargeError(f"{source}: more memory is needed than there is") from None
+        raise ImageTooLargeError("more memory is needed than there is", source=source) from None
     except _DAMAGE as error:
-        raise UnreadableImageError(f"{source}: {first_line(error)}") from None
+        raise UnreadableImageError(first_line(error), source=source) from None
 
 
 def _refuse_large(image: Image.Image) -> None:
@@ -125,10 +125,10 @@ def _refuse_large(image: Image.Image) -> None:
 
 def _unidentified(content: bytes, source: str) -> UnreadableImageError | UnsupportedFormatError:
     if not content:
-        return UnreadableImageError(f"{source}: the file is empty")
+        return UnreadableImageError("the file is empty", source=source)
     if content.startswith(_MAGIC) or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
-        return UnreadableImageError(f"{source}: the image data are damaged")
-    return UnsupportedFormatError(f"{source}: not an image in an allowed format ({', '.join(ALLOWED_FORMATS)})")
+        return UnreadableImageError("the image data are damaged", source=source)
+    return UnsupportedFormatError(f"not an image in an allowed format ({', '.join(ALLOWED_FORMATS)})", source=source)
 
 
 def _upright_rgb(image: Image.Image, short_side_px: int | None) -> Image.Image:

@@ -48,15 +48,15 @@ def names_weights(name: str) -> bool:
 
 def _load_checkpoint(network: nn.Module, checkpoint: Path, name: str) -> None:
     if not checkpoint.is_file():
-        raise TrainingError(f"{checkpoint}: no such checkpoint")
+        raise TrainingError("no such checkpoint", source=checkpoint)
     try:
         state = load_state_dict(str(checkpoint), device="cpu", weights_only=True)
         wanted = network.state_dict()
         missing = sorted(wanted.keys() - state.keys())
         if missing:
-            raise TrainingError(f"{checkpoint}: lacks {len(missing)} tensors of {name}, {missing[0]!r} for one")
+            raise TrainingError(f"lacks {len(missing)} tensors of {name}, {missing[0]!r} for one", source=checkpoint)
         network.load_state_dict({key: state[key] for key in wanted})
     except TrainingError:
         raise
     except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
-        raise TrainingError(f"{checkpoint}: not a checkpoint of {name}: {first_line(error)}") from None
+        raise TrainingError(f"not a checkpoint of {name}: {first_line(error)}", source=checkpoint) from None

@@ -48,7 +48,7 @@ def write_report(folder: Path, evaluated: Evaluated, against: tuple[str, Climbs]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ReportError(f"{folder}: {error.strerror or error}") from None
+        raise ReportError(error.strerror or str(error), source=folder) from None
     for name, content in pictures.items():
         _write(folder / name, content)
     _write(folder / PAGE, page.encode("utf-8", "replace"))
@@ -115,4 +115,4 @@ def _write(path: Path, content: bytes) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise ReportError(f"{path}: {error.strerror or error}") from None
+        raise ReportError(error.strerror or str(error), source=path) from None

@@ -59,7 +59,7 @@ def train_bundle(
     not been interrupted. Raises CladistError on bad input, before any training.
     """
     if out.exists():
-        raise TrainingError(f"{out}: exists already; choose another --out or remove it")
+        raise TrainingError("exists already; choose another --out or remove it", source=out)
     work = out.with_name(f"{out.name}.training")
     train, val, val_name = training_splits(manifest)
     _claim_folder(work, _fingerprint(config, train, taxonomy), resume=resume)
@@ -81,7 +81,7 @@ def train_bundle(
         if not any(work.glob(CHECKPOINT_GLOB)):  # nothing to resume: the same command may be given again
             shutil.rmtree(work)
         if isinstance(error, OSError):  # a full disk, say
-            raise TrainingError(f"{work}: cannot be written: {error.strerror or error}") from None
+            raise TrainingError(f"cannot be written: {error.strerror or error}", source=work) from None
         raise
     served = replace(model, net=serving_net(model.net, default_device(), model.size_px))
     calibration = calibrate(
@@ -176,7 +176,9 @@ def training_splits(manifest: Manifest) -> tuple[tuple[Sample, ...], tuple[Sampl
         return train, manifest.split("val"), "val"
     held_out = train[_HELD_OUT_EVERY - 1 :: _HELD_OUT_EVERY]
     if not held_out:
-        raise TrainingError(f"{manifest.source}: {len(train)} training images are too few, and there is no val split")
+        raise TrainingError(
+            f"{len(train)} training images are too few, and there is no val split", source=manifest.source
+        )
     kept = tuple(sample for number, sample in enumerate(train, 1) if number % _HELD_OUT_EVERY)
     return kept, held_out, f"every {_HELD_OUT_EVERY}th of train"
 
@@ -185,14 +187,16 @@ def _claim_folder(work: Path, fingerprint: str, *, resume: bool) -> None:
     mark = work / "training.json"
     if resume:
         if not mark.is_file():
-            raise TrainingError(f"{work}: no training to resume")
+            raise TrainingError("no training to resume", source=work)
         if mark.read_text(encoding="utf-8") != fingerprint:
-            raise TrainingError(f"{work}: was started with other options, labels or taxonomy; give the same to resume")
+            raise TrainingError(
+                "was started with other options, labels or taxonomy; give the same to resume", source=work
+            )
         return
     if mark.exists():
-        raise TrainingError(f"{work}: an unfinished training; --resume goes on with it, or remove the folder")
+        raise TrainingError("an unfinished training; --resume goes on with it, or remove the folder", source=work)
     if work.exists():
-        raise TrainingError(f"{work}: is in the way and was not made by a training; move it")
+        raise TrainingError("is in the way and was not made by a training; move it", source=work)
     work.mkdir(parents=True)
     mark.write_text(fingerprint, encoding="utf-8")
 

@@ -8,9 +8,9 @@ null new side means removed, several rows or a list mean split.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, first_line, located
 from taxonomy.formats.json.text import load_json
 from taxonomy.formats.reading import read_text
 from taxonomy.formats.tables.delimited import DELIMITERS, first_rows, plain, read_rows
@@ -24,7 +24,14 @@ _TO_KEYS = ("to", "new", "target", "output")
 _MAX_PARTS = 10_000
 _ID_KEYS = ("category", "product_category_id", "id", "categories", "product_category_ids")
 
-Pair = tuple[str, str, list[str]]  # (where, old, new ones)
+
+class _Pair(NamedTuple):
+    """One rule of a mapping file, and its place there: a line, or an entry by its number."""
+
+    line: int | None
+    part: str
+    old: str
+    new: list[str]
 
 
 @dataclass(frozen=True, eq=True)
@@ -53,11 +60,12 @@ def read_mapping(path: str | Path, before: Taxonomy, after: Taxonomy) -> NodeMap
     """Read one mapping file. Raises TaxonomyError, with the file and the line or entry, on anything wrong with it."""
     path = Path(path)
     targets: dict[str, dict[str, None]] = {}
-    for where, old, new in _pairs(read_text(path), str(path)):
-        found = targets.setdefault(_resolve(old, before, where), {})
-        found.update(dict.fromkeys(_resolve(each, after, where) for each in new))
+    for pair in _pairs(read_text(path), str(path)):
+        with located(path, pair.line, pair.part):
+            found = targets.setdefault(_resolve(pair.old, before), {})
+            found.update(dict.fromkeys(_resolve(each, after) for each in pair.new))
     if not targets:
-        raise TaxonomyError(f"{path}: maps no node")
+        raise TaxonomyError("maps no node", source=path)
     return NodeMapping({old: tuple(new) for old, new in targets.items()})
 
 
@@ -73,7 +81,7 @@ def _resolve(name: str, taxonomy: Taxonomy, where: str) -> str:
         raise TaxonomyError(f"{where}: {name!r:.80} is neither an id nor a path in {taxonomy.source}") from None
 
 
-def _pairs(text: str, source: str) -> Iterator[Pair]:
+def _pairs(text: str, source: str) -> Iterator[_Pair]:
     start = text.lstrip()
     if start.startswith(("{", "[")):
         return _entries(load_json(text, source), source)
@@ -82,20 +90,20 @@ def _pairs(text: str, source: str) -> Iterator[Pair]:
     return _rows(text, source)
 
 
-def _rows(text: str, source: str) -> Iterator[Pair]:
+def _rows(text: str, source: str) -> Iterator[_Pair]:
     for delimiter in DELIMITERS:
         for row in first_rows(text, delimiter):
             columns = _columns([plain(title) for title in row.cells])
             if columns is not None:
                 return _table(text, source, delimiter, row.line, columns)
-    raise TaxonomyError(f"{source}: line 1: expected a header with the columns from and to")
+    raise TaxonomyError("expected a header with the columns from and to", source=source, line=1)
 
 
-def _table(text: str, source: str, delimiter: str, header: int, columns: tuple[int, int]) -> Iterator[Pair]:
+def _table(text: str, source: str, delimiter: str, header: int, columns: tuple[int, int]) -> Iterator[_Pair]:
     for row in read_rows(text, source, delimiter):
         if row.line > header and row.cell(columns[0]):
             new = row.cell(columns[1])
-            yield f"{source}: line {row.line}", row.cell(columns[0]), [new] if new else []
+            yield _Pair(row.line, "", row.cell(columns[0]), [new] if new else [])
 
 
 def _columns(titles: list[str]) -> tuple[int, int] | None:
@@ -118,13 +126,13 @@ def _load_yaml(text: str, source: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{source}: line {mark.line + 1}" if mark else source
-        raise TaxonomyError(f"{where}: not YAML: {str(error).splitlines()[0]:.80}") from None
+        line = mark.line + 1 if mark else None
+        raise TaxonomyError(f"not YAML: {first_line(error):.80}", source=source, line=line) from None
     except (RecursionError, ValueError):
-        raise TaxonomyError(f"{source}: YAML nested too deeply, or with a value that is none") from None
+        raise TaxonomyError("YAML nested too deeply, or with a value that is none", source=source) from None
 
 
-def _entries(value: Any, source: str) -> Iterator[Pair]:
+def _entries(value: Any, source: str) -> Iterator[_Pair]:
     if isinstance(value, dict) and isinstance(value.get("mappings"), list):
         rules: Iterable[Any] = [
             rule
@@ -138,23 +146,25 @@ def _entries(value: Any, source: str) -> Iterator[Pair]:
     else:
         rules = value if isinstance(value, list) else []
     for number, rule in enumerate(rules, 1):
-        where = f"{source}: entry {number}"
-        old = _ids(_first(rule, _FROM_KEYS, where), where)
-        if len(old) != 1:
-            raise TaxonomyError(f"{where}: expected one old node, found {len(old)}")
-        yield where, old[0], _ids(_first(rule, _TO_KEYS, where), where)
+        part = f"entry {number}"
+        with located(source, part=part):
+            old = _ids(_first(rule, _FROM_KEYS))
+            if len(old) != 1:
+                raise TaxonomyError(f"expected one old node, found {len(old)}")
+            pair = _Pair(None, part, old[0], _ids(_first(rule, _TO_KEYS)))
+        yield pair
 
 
-def _first(rule: Any, keys: tuple[str, ...], where: str) -> Any:
+def _first(rule: Any, keys: tuple[str, ...]) -> Any:
     if not isinstance(rule, dict):
-        raise TaxonomyError(f"{where}: {rule!r:.60} is no object")
+        raise TaxonomyError(f"{rule!r:.60} is no object")
     for key in keys:
         if key in rule:
             return rule[key]
-    raise TaxonomyError(f"{where}: lacks {' or '.join(map(repr, keys[:2]))}")
+    raise TaxonomyError(f"lacks {' or '.join(map(repr, keys[:2]))}")
 
 
-def _ids(value: Any, where: str) -> list[str]:
+def _ids(value: Any) -> list[str]:
     """The ids in what one side holds: a text or number, an object with an id, or a list of these."""
     found: list[str] = []
     pending = [value]
@@ -170,5 +180,5 @@ def _ids(value: Any, where: str) -> list[str]:
             if str(here).strip():
                 found.append(str(here))
         elif here is not None:
-            raise TaxonomyError(f"{where}: {here!r:.60} is no id")
-    raise TaxonomyError(f"{where}: more than {_MAX_PARTS} parts")
+            raise TaxonomyError(f"{here!r:.60} is no id")
+    raise TaxonomyError(f"more than {_MAX_PARTS} parts")

@@ -33,24 +33,24 @@ def parse(text: str, source: str) -> Taxonomy:
     """Build the taxonomy. Raises TaxonomyError on text that is not canonical JSON."""
     body = parse_json(text, source)
     if not isinstance(body, dict) or body.get("format") != CANONICAL or not isinstance(body.get("nodes"), list):
-        raise TaxonomyError(f"{source}: expected an object with 'format': '{CANONICAL}' and a list 'nodes'")
+        raise TaxonomyError(f"expected an object with 'format': '{CANONICAL}' and a list 'nodes'", source=source)
     return Taxonomy((_node(entry, number, source) for number, entry in enumerate(body["nodes"], 1)), source)
 
 
 def _node(entry: Any, number: int, source: str) -> Node:
     if not isinstance(entry, dict):
-        raise TaxonomyError(f"{source}: node {number} is not an object")
+        raise TaxonomyError(f"node {number} is not an object", source=source)
     for key, value in entry.items():
         if key not in _TYPES or not isinstance(value, _TYPES[key]):
-            raise TaxonomyError(f"{source}: node {number}: unexpected {key!r}: {value!r:.60}")
+            raise TaxonomyError(f"node {number}: unexpected {key!r}: {value!r:.60}", source=source)
         if isinstance(value, (list, dict)):
             texts = [*value, *value.values()] if isinstance(value, dict) else value
             if not all(isinstance(text, str) for text in texts):
-                raise TaxonomyError(f"{source}: node {number}: {key!r} must hold text only")
+                raise TaxonomyError(f"node {number}: {key!r} must hold text only", source=source)
     if has_lone_surrogate(entry):
-        raise TaxonomyError(f"{source}: node {number} holds a lone surrogate, which is no Unicode text")
+        raise TaxonomyError(f"node {number} holds a lone surrogate, which is no Unicode text", source=source)
     if "id" not in entry or "name" not in entry:
-        raise TaxonomyError(f"{source}: node {number} lacks an id or a name")
+        raise TaxonomyError(f"node {number} lacks an id or a name", source=source)
     lists = {key: tuple(entry[key]) for key in ("parents", "aliases", "part_of") if key in entry}
     return Node(**{**entry, **lists})
 

@@ -41,7 +41,7 @@ class TextFormat:
     def parse(self, text: str, source: str) -> Taxonomy:
         """Build the taxonomy. Raises TaxonomyError."""
         if self.parser is None:
-            raise TaxonomyError(f"{source}: the format {self.name} can be written, not read")
+            raise TaxonomyError(f"the format {self.name} can be written, not read", source=source)
         return self.parser(text, source)
 
     def write(self, taxonomy: Taxonomy) -> str:

@@ -29,17 +29,17 @@ def read_taxonomy(path: str | Path, format_name: str | None = None) -> Taxonomy:
     if found is None:
         if text.lstrip().startswith(("{", "[")):
             load_json(text, str(path))  # says what is wrong with it, if it is no JSON
-        raise TaxonomyError(f"{path}: not a taxonomy in any known format ({', '.join(format_names())})")
+        raise TaxonomyError(f"not a taxonomy in any known format ({', '.join(format_names())})", source=path)
     try:
         return found.parse(text, str(path))
     except TaxonomyError:
         raise
     except RecursionError:
-        raise TaxonomyError(f"{path}: nested too deeply") from None
+        raise TaxonomyError("nested too deeply", source=path) from None
     except Exception as error:
         if is_builtin(found):
             raise
-        raise TaxonomyError(f"{path}: the format {found.name!r} failed: {error}") from error
+        raise TaxonomyError(f"the format {found.name!r} failed: {error}", source=path) from error
 
 
 def write_taxonomy(taxonomy: Taxonomy, format_name: str) -> str:
@@ -51,14 +51,14 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file of at most MAX_FILE_BYTES. Raises TaxonomyError."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise TaxonomyError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+            raise TaxonomyError(f"larger than {MAX_FILE_BYTES} bytes", source=path)
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TaxonomyError(f"{path}: not UTF-8 text (byte {error.start})") from None
+        raise TaxonomyError(f"not UTF-8 text (byte {error.start})", source=path) from None
     except OSError as error:
-        raise TaxonomyError(f"{path}: {error.strerror or error}") from None
+        raise TaxonomyError(error.strerror or str(error), source=path) from None
     except ValueError as error:
         raise TaxonomyError(f"{str(path)!r}: {error}") from None
     if "\0" in text:
-        raise TaxonomyError(f"{path}: line {text[: text.index(chr(0))].count(chr(10)) + 1}: a NUL byte in the text")
+        raise TaxonomyError("a NUL byte in the text", source=path, line=text[: text.index(chr(0))].count(chr(10)) + 1)
     return text

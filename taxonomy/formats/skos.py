@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, first_line
 from taxonomy.formats.json.text import load_json
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy
@@ -54,9 +54,9 @@ def parse_xml(text: str, source: str) -> Taxonomy:
     found = re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE)
     if found:
         line = text.count("\n", 0, found.start()) + 1
-        raise TaxonomyError(f"{source}: line {line}: document types and entities are refused")
+        raise TaxonomyError("document types and entities are refused", source=source, line=line)
     if _xml_depth(text) > _MAX_NESTING:
-        raise TaxonomyError(f"{source}: nested more than {_MAX_NESTING} elements deep")
+        raise TaxonomyError(f"nested more than {_MAX_NESTING} elements deep", source=source)
     return _taxonomy(_graph(text, "xml", source), source)
 
 
@@ -110,9 +110,7 @@ def _graph(text: str, form: str, source: str) -> "Graph":
     except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
         line = getattr(error, "lines", None)
         line = line + 1 if isinstance(line, int) else _line_of(error)
-        where = f"{source}: line {line}" if line else source
-        first = next((part.strip() for part in str(error).splitlines() if part.strip()), type(error).__name__)
-        raise TaxonomyError(f"{where}: not SKOS in {form}: {first:.120}") from None
+        raise TaxonomyError(f"not SKOS in {form}: {first_line(error):.120}", source=source, line=line or None) from None
     return graph
 
 
@@ -129,7 +127,7 @@ def _taxonomy(graph: "Graph", source: str) -> Taxonomy:
     for predicate, kind in ((SKOS.broader, "unknown parent"), (SKOS.narrower, "unknown child")):
         for subject, value in graph.subject_objects(predicate):
             if value not in concepts or subject not in concepts:
-                raise TaxonomyError(f"{source}: {kind}: {value} of {subject}: not both are concepts of this file")
+                raise TaxonomyError(f"{kind}: {value} of {subject}: not both are concepts of this file", source=source)
     ids = {concept: _id(graph, concept) for concept in concepts}
     if len(set(ids.values())) < len(ids):
         ids = {concept: str(concept) for concept in concepts}  # notations or ends of addresses that are not unique
@@ -174,7 +172,7 @@ def _node(graph: "Graph", concept: Any, ids: dict[Any, str], source: str) -> Nod
             part_of=tuple(ids.get(value, str(value)) for value in graph.objects(concept, own.partOf)),
         )
     except KeyError as error:
-        raise TaxonomyError(f"{source}: {concept}: {error} is no concept") from None
+        raise TaxonomyError(f"{concept}: {error} is no concept", source=source) from None
 
 
 def _own_names(pairs: Iterable[Any], source: str) -> dict[str, str]:
@@ -182,7 +180,7 @@ def _own_names(pairs: Iterable[Any], source: str) -> dict[str, str]:
     for pair in pairs:
         value = load_json(str(pair), source)
         if not (isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value)):  # noqa: PLR2004
-            raise TaxonomyError(f"{source}: {str(pair)[:60]!r} is no pair of locale and name")
+            raise TaxonomyError(f"{str(pair)[:60]!r} is no pair of locale and name", source=source)
         names[value[0]] = value[1]
     return names
 
@@ -202,7 +200,7 @@ def _refuse_nesting(text: str, opening: str, closing: str, source: str) -> None:
     for sign in _signs(quoted, opening + closing):
         depth += 1 if sign in opening else -1
         if depth > _MAX_NESTING:
-            raise TaxonomyError(f"{source}: nested more than {_MAX_NESTING} brackets deep")
+            raise TaxonomyError(f"nested more than {_MAX_NESTING} brackets deep", source=source)
 
 
 def _signs(text: str, wanted: str) -> Iterator[str]:
@@ -226,7 +224,7 @@ def _refuse_remote(value: Any, source: str) -> None:
             contexts = here.get("@context", [])
             for context in contexts if isinstance(contexts, list) else [contexts]:
                 if isinstance(context, str) or (isinstance(context, dict) and "@import" in context):
-                    raise TaxonomyError(f"{source}: a remote @context is not fetched: {context!r:.80}")
+                    raise TaxonomyError(f"a remote @context is not fetched: {context!r:.80}", source=source)
             pending.extend(here.values())
         elif isinstance(here, list):
             pending.extend(here)

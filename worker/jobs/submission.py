@@ -63,16 +63,18 @@ def read_requests(path: Path) -> Iterator[Request]:
             reader = csv.DictReader(stream, strict=True)
             column = next((name for name in ("uri", "image") if name in (reader.fieldnames or ())), None)
             if column is None:
-                raise SubmissionError(f"{path}: line 1: expected a header with 'uri' (or 'image') and perhaps 'key'")
+                raise SubmissionError(
+                    "expected a header with 'uri' (or 'image') and perhaps 'key'", source=path, line=1
+                )
             for row in reader:
                 if not row.get(column):
-                    raise SubmissionError(f"{path}: line {reader.line_num}: no {column}")
+                    raise SubmissionError(f"no {column}", source=path, line=reader.line_num)
                 try:
                     yield Request(asset_uri(row[column], path.parent), row.get("key") or None)
                 except SubmissionError as error:
-                    raise SubmissionError(f"{path}: line {reader.line_num}: {error}") from None
+                    raise SubmissionError(str(error), source=path, line=reader.line_num) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SubmissionError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+        raise SubmissionError(getattr(error, "strerror", None) or str(error), source=path) from None
 
 
 def asset_uri(address: str, base: Path) -> str:

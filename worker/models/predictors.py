@@ -55,7 +55,7 @@ def _read(session: Session, row: BundleRow) -> Bundle:
     bundle = read_bundle(Path(row.folder))
     bundle.require_release(own.release, f"the database for {row.model}")
     if bundle.model != row.model:
-        raise BundleError(f"{row.folder}: holds {bundle.model} by now, not {row.model}: add the bundle again")
+        raise BundleError(f"holds {bundle.model} by now, not {row.model}: add the bundle again", source=row.folder)
     return bundle
 
 

@@ -8,7 +8,7 @@ under Women), and in a plain mapping of names (`{"Animals": {"Cats": {}}}`), a n
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, located
 from taxonomy.formats.json.text import ID_KEYS, NAME_KEYS, load_json, text_of, try_json
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables.paths import taxonomy_of_paths
@@ -50,7 +50,9 @@ def _nodes(roots: list[Any], source: str) -> Iterator[Node]:
         node_id = entry.given_id or implied
         known.append(node_id)
         if names.setdefault(node_id, entry.name) != entry.name:
-            raise TaxonomyError(f"{source}: the id {node_id!r} has two names, {names[node_id]!r} and {entry.name!r}")
+            raise TaxonomyError(
+                f"the id {node_id!r} has two names, {names[node_id]!r} and {entry.name!r}", source=source
+            )
         parents.setdefault(node_id, {})
         wholes.setdefault(node_id, {})
         if above is not None:
@@ -73,10 +75,10 @@ def _walk(roots: list[Any], source: str) -> list[_Entry]:
     pending: list[tuple[Any, int | None, bool, int]] = [(root, None, False, 1) for root in reversed(roots)]
     while pending:
         value, above, is_part, level = pending.pop()
-        where = f"{source}: under {found[above].name!r}" if above is not None else f"{source}: at the top"
         if level > MAX_LEVELS:
-            raise TaxonomyError(f"{source}: nested more than {MAX_LEVELS} levels deep")
-        name, given_id = _identity(value, where)
+            raise TaxonomyError(f"nested more than {MAX_LEVELS} levels deep", source=source)
+        with located(source, part=f"under {found[above].name!r}" if above is not None else "at the top"):
+            name, given_id = _identity(value)
         held = {False: _held(value, _CHILD_KEYS, source), True: _held(value, _PART_KEYS, source)}
         children = frozenset(str(child.get(key)) for child in held[False] if isinstance(child, dict)
                              for key in NAME_KEYS if key in child)  # fmt: skip
@@ -94,16 +96,16 @@ def _differ(entries: list[_Entry]) -> bool:
     )
 
 
-def _identity(entry: Any, where: str) -> tuple[str, str | None]:
+def _identity(entry: Any) -> tuple[str, str | None]:
     """(name, id or None)."""
     if not isinstance(entry, dict):
-        raise TaxonomyError(f"{where}: {entry!r:.60} is no object")
-    name, node_id = text_of(entry, NAME_KEYS, where), text_of(entry, ID_KEYS, where)
+        raise TaxonomyError(f"{entry!r:.60} is no object")
+    name, node_id = text_of(entry, NAME_KEYS), text_of(entry, ID_KEYS)
     if name is None and node_id is None:
-        raise TaxonomyError(f"{where}: an entry without a name: {str(entry)[:60]}")
+        raise TaxonomyError(f"an entry without a name: {str(entry)[:60]}")
     said = tidy(name if name is not None else node_id or "")
     if not said:
-        raise TaxonomyError(f"{where}: an entry with a blank name")
+        raise TaxonomyError("an entry with a blank name")
     return said, tidy(node_id) if node_id else None
 
 
@@ -114,7 +116,7 @@ def _held(entry: dict[str, Any], keys: tuple[str, ...], source: str) -> list[Any
         if value is None:
             continue
         if not isinstance(value, (list, dict)):
-            raise TaxonomyError(f"{source}: {key!r} holds {value!r:.60} in place of entries")
+            raise TaxonomyError(f"{key!r} holds {value!r:.60} in place of entries", source=source)
         held.extend(value if isinstance(value, list) else [value])
     return held
 
@@ -145,11 +147,11 @@ def _paths(value: dict[str, Any], source: str) -> Iterator[tuple[int, tuple[str,
         if names:
             yield 0, names, ""
         if len(names) > MAX_LEVELS:
-            raise TaxonomyError(f"{source}: nested more than {MAX_LEVELS} levels deep")
+            raise TaxonomyError(f"nested more than {MAX_LEVELS} levels deep", source=source)
         below = held.items() if isinstance(held, dict) else [(name, None) for name in held or ()]
         for name, child in below:
             if not isinstance(name, str) or not (child is None or isinstance(child, (dict, list))):
-                raise TaxonomyError(f"{source}: {name!r:.60} holds {child!r:.60} in place of names")
+                raise TaxonomyError(f"{name!r:.60} holds {child!r:.60} in place of names", source=source)
             pending.append((child, (*names, tidy(name))))
 
 

@@ -6,7 +6,7 @@ AudioSet's ontology is such a file: `[{"id": ..., "name": ..., "child_ids": [...
 from collections.abc import Iterator
 from typing import Any
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, located
 from taxonomy.formats.json.text import ID_KEYS, NAME_KEYS, load_json, text_of, try_json
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy, tidy
@@ -26,14 +26,17 @@ def parse(text: str, source: str) -> Taxonomy:
     """Build the taxonomy. Raises TaxonomyError, with the number of the node, on an entry that is none."""
     entries = _entries(load_json(text, source))
     if entries is None:
-        raise TaxonomyError(f"{source}: expected a list of nodes with ids, or an object of id -> node")
-    read = [_read(key, entry, f"{source}: node {number}") for number, (key, entry) in enumerate(entries, 1)]
+        raise TaxonomyError("expected a list of nodes with ids, or an object of id -> node", source=source)
+    read = []
+    for number, (key, entry) in enumerate(entries, 1):
+        with located(source, part=f"node {number}"):
+            read.append(_read(key, entry))
     known = {node_id for node_id, *_ in read}
     parents: dict[str, dict[str, None]] = {node_id: dict.fromkeys(above) for node_id, _, _, above, _ in read}
     for number, (node_id, _, below, _, _) in enumerate(read, 1):
         for child in below:
             if child not in known:
-                raise TaxonomyError(f"{source}: node {number}: unknown child {child!r} of {node_id!r}")
+                raise TaxonomyError(f"node {number}: unknown child {child!r} of {node_id!r}", source=source)
             parents[child][node_id] = None
     return Taxonomy(
         (Node(node_id, name, tuple(parents[node_id]), description=description)
@@ -70,29 +73,29 @@ def _links(entry: dict[str, Any]) -> bool:
     return False
 
 
-def _read(key: str | None, entry: dict[str, Any], where: str) -> tuple[str, str, tuple[str, ...], tuple[str, ...], str]:
+def _read(key: str | None, entry: dict[str, Any]) -> tuple[str, str, tuple[str, ...], tuple[str, ...], str]:
     """(id, name, children, parents, description)."""
-    node_id = text_of(entry, ID_KEYS, where) or key
+    node_id = text_of(entry, ID_KEYS) or key
     if not node_id:
-        raise TaxonomyError(f"{where}: no id")
-    name = text_of(entry, NAME_KEYS, where)
+        raise TaxonomyError("no id")
+    name = text_of(entry, NAME_KEYS)
     description = entry.get("description")
     return (
         tidy(node_id),
         node_id if name is None else name,
-        tuple(_ids(entry, _CHILD_KEYS, where)),
-        tuple(_ids(entry, _PARENT_KEYS, where)),
+        tuple(_ids(entry, _CHILD_KEYS)),
+        tuple(_ids(entry, _PARENT_KEYS)),
         description if isinstance(description, str) else "",
     )
 
 
-def _ids(entry: dict[str, Any], keys: tuple[str, ...], where: str) -> Iterator[str]:
+def _ids(entry: dict[str, Any], keys: tuple[str, ...]) -> Iterator[str]:
     for key in keys:
         value = entry.get(key)
         for held in value if isinstance(value, list) else [value] if value not in (None, "") else []:
-            each = text_of(held, ID_KEYS, where) if isinstance(held, dict) else held
+            each = text_of(held, ID_KEYS) if isinstance(held, dict) else held
             if isinstance(each, bool) or not isinstance(each, (str, int)):
-                raise TaxonomyError(f"{where}: {key!r} holds something that is no id: {each!r:.60}")
+                raise TaxonomyError(f"{key!r} holds something that is no id: {each!r:.60}")
             yield tidy(str(each))
 
 

@@ -14,11 +14,11 @@ def parse_json(text: str, source: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise TaxonomyError(f"{source}: line {error.lineno}: not JSON: {error.msg}") from None
+        raise TaxonomyError(f"not JSON: {error.msg}", source=source, line=error.lineno) from None
     except ValueError as error:
-        raise TaxonomyError(f"{source}: not JSON: {error}") from None
+        raise TaxonomyError(f"not JSON: {error}", source=source) from None
     except RecursionError:
-        raise TaxonomyError(f"{source}: JSON nested too deeply") from None
+        raise TaxonomyError("JSON nested too deeply", source=source) from None
 
 
 def has_lone_surrogate(value: Any) -> bool:
@@ -30,7 +30,7 @@ def load_json(text: str, source: str) -> Any:
     """The value of a JSON text. Raises TaxonomyError, with the line, on anything else, and on lone surrogates."""
     value = parse_json(text, source)
     if "\\u" in text and has_lone_surrogate(value):
-        raise TaxonomyError(f"{source}: a lone surrogate, which is no Unicode text")
+        raise TaxonomyError("a lone surrogate, which is no Unicode text", source=source)
     return value
 
 
@@ -44,12 +44,12 @@ def try_json(text: str) -> Any:
         return None
 
 
-def text_of(entry: dict[str, Any], keys: tuple[str, ...], where: str) -> str | None:
+def text_of(entry: dict[str, Any], keys: tuple[str, ...]) -> str | None:
     """The text under the first of the keys that the entry has; numbers count as text. Raises TaxonomyError."""
     for key in keys:
         if key in entry:
             value = entry[key]
             if isinstance(value, bool) or not isinstance(value, (str, int)):
-                raise TaxonomyError(f"{where}: {key!r} is no text: {value!r:.60}")
+                raise TaxonomyError(f"{key!r} is no text: {value!r:.60}")
             return str(value)
     return None

@@ -13,7 +13,7 @@ from dataclasses import replace
 from io import StringIO
 from typing import NamedTuple
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, located
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables import tiers
 from taxonomy.formats.tables.delimited import DELIMITERS, Row, first_rows, plain, read_rows
@@ -66,7 +66,7 @@ def parse(text: str, source: str) -> Taxonomy:
     """Build the taxonomy. Raises TaxonomyError, with the line, on a missing header or a cell that cannot be read."""
     header = _header(text)
     if header is None:
-        raise TaxonomyError(f"{source}: line 1: expected a header with the columns id, name and parent")
+        raise TaxonomyError("expected a header with the columns id, name and parent", source=source, line=1)
     rows = [row for row in read_rows(text, source, header.delimiter) if row.line > header.line]
     known = {tidy(row.cell(header.columns["id"])) for row in rows}
     nodes = _merged(_nodes(rows, header, known, source))
@@ -101,23 +101,28 @@ def _header(text: str) -> _Header | None:
 
 def _nodes(rows: Sequence[Row], header: _Header, known: set[str], source: str) -> Iterator[Node]:
     for row in rows:
-        cells = {field: row.cell(place) for field, place in header.columns.items()}
-        where = f"{source}: line {row.line}"
-        if len(row.cells) > header.width and any(row.cells[header.width :]):
-            raise TaxonomyError(f"{where}: {len(row.cells)} fields, more than the header's {header.width}")
-        yield Node(
-            id=cells["id"],
-            name=cells.get("name", cells["id"]),
-            parents=_list(cells["parents"], known, where),
-            aliases=_list(cells.get("aliases", ""), frozenset(), where),
-            names=_names(cells.get("names", ""), where),
-            description=cells.get("description", ""),
-            assignable=_flag(cells.get("assignable", ""), where),
-            deprecated=_flag(cells.get("deprecated", ""), where),
-            replaced_by=cells.get("replaced_by") or None,
-            part_of=_list(cells.get("part_of", ""), known, where),
-            line=row.line,
-        )
+        with located(source, row.line):
+            node = _node(row, header, known)
+        yield node
+
+
+def _node(row: Row, header: _Header, known: set[str]) -> Node:
+    if len(row.cells) > header.width and any(row.cells[header.width :]):
+        raise TaxonomyError(f"{len(row.cells)} fields, more than the header's {header.width}")
+    cells = {field: row.cell(place) for field, place in header.columns.items()}
+    return Node(
+        id=cells["id"],
+        name=cells.get("name", cells["id"]),
+        parents=_list(cells["parents"], known),
+        aliases=_list(cells.get("aliases", ""), frozenset()),
+        names=_names(cells.get("names", "")),
+        description=cells.get("description", ""),
+        assignable=_flag(cells.get("assignable", "")),
+        deprecated=_flag(cells.get("deprecated", "")),
+        replaced_by=cells.get("replaced_by") or None,
+        part_of=_list(cells.get("part_of", ""), known),
+        line=row.line,
+    )
 
 
 def _merged(nodes: Iterator[Node]) -> Iterator[Node]:
@@ -146,7 +151,7 @@ def _told_apart(nodes: Iterator[Node]) -> Iterator[Node]:
             yield node
 
 
-def _list(cell: str, known: set[str] | frozenset[str], where: str) -> tuple[str, ...]:
+def _list(cell: str, known: set[str] | frozenset[str]) -> tuple[str, ...]:
     if not cell or tidy(cell) in known:
         return (cell,) if cell else ()
     if known and cell.lower() in _NO_PARENT:
@@ -157,12 +162,12 @@ def _list(cell: str, known: set[str] | frozenset[str], where: str) -> tuple[str,
         except (ValueError, RecursionError):
             values = None
         if isinstance(values, list) and all(isinstance(value, str) for value in values):
-            return tuple(_unicode(value, where) for value in values)
+            return tuple(_unicode(value) for value in values)
     separator = "|" if "|" in cell else ";"
     return tuple(part.strip() for part in cell.split(separator) if part.strip())
 
 
-def _names(cell: str, where: str) -> dict[str, str]:
+def _names(cell: str) -> dict[str, str]:
     if not cell:
         return {}
     try:
@@ -170,19 +175,19 @@ def _names(cell: str, where: str) -> dict[str, str]:
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-        raise TaxonomyError(f"{where}: names {cell[:60]!r} are no JSON object of texts")
-    return {_unicode(key, where): _unicode(value, where) for key, value in values.items()}
+        raise TaxonomyError(f"names {cell[:60]!r} are no JSON object of texts")
+    return {_unicode(key): _unicode(value) for key, value in values.items()}
 
 
-def _flag(cell: str, where: str) -> bool:
+def _flag(cell: str) -> bool:
     if cell.lower() not in _TRUE | _FALSE:
-        raise TaxonomyError(f"{where}: {cell[:60]!r} is neither true nor false")
+        raise TaxonomyError(f"{cell[:60]!r} is neither true nor false")
     return cell.lower() in _TRUE
 
 
-def _unicode(text: str, where: str) -> str:
+def _unicode(text: str) -> str:
     if any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise TaxonomyError(f"{where}: a lone surrogate, which is no Unicode text")
+        raise TaxonomyError("a lone surrogate, which is no Unicode text")
     return text
 
 

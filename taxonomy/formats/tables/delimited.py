@@ -34,7 +34,7 @@ def read_rows(text: str, source: str, delimiter: str) -> Iterator[Row]:
             if any(stripped):
                 yield Row(reader.line_num, stripped)
     except csv.Error as error:
-        raise TaxonomyError(f"{source}: line {reader.line_num}: {error}") from None
+        raise TaxonomyError(str(error), source=source, line=reader.line_num) from None
 
 
 def first_rows(text: str, delimiter: str) -> list[Row]:

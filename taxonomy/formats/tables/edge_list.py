@@ -50,7 +50,7 @@ def _edges(text: str, source: str, delimiter: str) -> Iterator[tuple[int, str, s
             continue
         is_first = False
         if len(cells) != _COLUMNS or not all(cells):
-            raise TaxonomyError(f"{source}: line {line}: expected a parent and a child, found {cells!r:.80}")
+            raise TaxonomyError(f"expected a parent and a child, found {cells!r:.80}", source=source, line=line)
         yield line, tidy(cells[0]), tidy(cells[1])
 
 

@@ -18,13 +18,13 @@ def read_rows(text: str, source: str) -> Iterator[tuple[int, Mapping[str, str]]]
     try:
         header = reader.fieldnames or ()
         if "image" not in header or not {"path", "node"} & set(header):
-            raise TaxonomyError(f"{source}: line 1: {_HEADER_HINT}, found {', '.join(header)[:80]!r}")
+            raise TaxonomyError(f"{_HEADER_HINT}, found {', '.join(header)[:80]!r}", source=source, line=1)
         for row in reader:
             if None in row or None in row.values():
-                raise TaxonomyError(f"{source}: line {reader.line_num}: the row does not have {len(header)} fields")
+                raise TaxonomyError(f"the row does not have {len(header)} fields", source=source, line=reader.line_num)
             yield reader.line_num, row
     except csv.Error as error:
-        raise TaxonomyError(f"{source}: line {reader.reader.line_num}: {error}") from None
+        raise TaxonomyError(str(error), source=source, line=reader.reader.line_num) from None
 
 
 def detect(text: str) -> bool:
@@ -42,7 +42,7 @@ def parse(text: str, source: str) -> Taxonomy:
 def _paths(rows: Iterator[tuple[int, Mapping[str, str]]], source: str) -> Iterator[tuple[int, tuple[str, ...], str]]:
     for line, row in rows:
         if "path" not in row:
-            raise TaxonomyError(f"{source}: labels by node id do not define a taxonomy: give one with --taxonomy")
+            raise TaxonomyError("labels by node id do not define a taxonomy: give one with --taxonomy", source=source)
         yield line, split_path(row["path"]), ""
 
 

@@ -81,17 +81,17 @@ def _nodes_with_ids(lines: list[Line], pattern: re.Pattern[str], source: str) ->
     rows: list[tuple[int, str, tuple[str, ...]]] = []
     for number, match, line in matches:
         if match is None:
-            raise TaxonomyError(f"{source}: line {number}: no id in {line!r:.60}")
+            raise TaxonomyError(f"no id in {line!r:.60}", source=source, line=number)
         names = split(match["path"])
         if names in ids:
-            raise TaxonomyError(f"{source}: line {number}: path {match['path']!r} has the id {ids[names]!r} already")
+            raise TaxonomyError(f"path {match['path']!r} has the id {ids[names]!r} already", source=source, line=number)
         ids[names] = match["id"]
         rows.append((number, match["id"], names))
     for number, node_id, names in rows:
         above = names[:-1]
         if above and above not in ids:
             raise TaxonomyError(
-                f"{source}: line {number}: unknown parent: no line gives {PATH_SEPARATOR.join(above)!r} an id"
+                f"line {number}: unknown parent: no line gives {PATH_SEPARATOR.join(above)!r} an id", source=source
             )
         yield Node(node_id, names[-1], (ids[above],) if above else (), line=number)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, located
 from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy, tidy
 
 _SEPARATOR = re.compile(r"(?<!\S)>(?!\S)")
@@ -25,14 +25,11 @@ def taxonomy_of_paths(
     lines: dict[tuple[str, ...], int] = {}
     given: dict[tuple[str, ...], int] = {}
     for line, names, node_id in paths:
-        where = f"{source}: line {line}" if line else source
-        if not all(names):
-            raise TaxonomyError(f"{where}: blank name in path {PATH_SEPARATOR.join(names)!r}")
-        if len(names) > MAX_LEVELS:
-            raise TaxonomyError(f"{where}: a path of {len(names)} names, more than {MAX_LEVELS}")
-        if names in given and (unique or node_id not in ("", ids.get(names, ""))):
-            first = f" on line {given[names]}" if given[names] else ""
-            raise TaxonomyError(f"{where}: path {PATH_SEPARATOR.join(names)!r} was given{first} already")
+        with located(source, line or None):
+            _refuse_bad_path(names)
+            if names in given and (unique or node_id not in ("", ids.get(names, ""))):
+                first = f" on line {given[names]}" if given[names] else ""
+                raise TaxonomyError(f"path {PATH_SEPARATOR.join(names)!r} was given{first} already")
         given.setdefault(names, line)
         if node_id:
             ids[names] = node_id
@@ -48,3 +45,10 @@ def taxonomy_of_paths(
         ),
         source,
     )
+
+
+def _refuse_bad_path(names: tuple[str, ...]) -> None:
+    if not all(names):
+        raise TaxonomyError(f"blank name in path {PATH_SEPARATOR.join(names)!r}")
+    if len(names) > MAX_LEVELS:
+        raise TaxonomyError(f"a path of {len(names)} names, more than {MAX_LEVELS}")

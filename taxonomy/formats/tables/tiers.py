@@ -33,7 +33,7 @@ def parse(text: str, source: str) -> Taxonomy:
     """Build the tree. Raises TaxonomyError, with the line, on a gap between the levels of a row."""
     header = _header(text)
     if header is None:
-        raise TaxonomyError(f"{source}: line 1: expected a header with the columns tier 1, tier 2 and so on")
+        raise TaxonomyError("expected a header with the columns tier 1, tier 2 and so on", source=source, line=1)
     return taxonomy_of_paths(_paths(text, header, source), source)
 
 
@@ -68,10 +68,12 @@ def _names(row: Row, header: _Header, above: tuple[str, ...], source: str) -> tu
         if cell:
             break
         if place >= len(above):
-            raise TaxonomyError(f"{source}: line {row.line}: no row above says what level {place + 1} is")
+            raise TaxonomyError(f"no row above says what level {place + 1} is", source=source, line=row.line)
         cells[place] = above[place]
     if not all(cells):
-        raise TaxonomyError(f"{source}: line {row.line}: level {cells.index('') + 1} is blank, but one below it is not")
+        raise TaxonomyError(
+            f"level {cells.index('') + 1} is blank, but one below it is not", source=source, line=row.line
+        )
     return tuple(cells)
 
 

@@ -69,7 +69,7 @@ def check(
         _print_check(labels, found, limit)
     if strict and found.errors:
         kinds = ", ".join(f"{kind} {count}" for kind, count in counts(found.errors).items())
-        raise DataCheckError(f"{labels}: findings of severity error: {kinds}")
+        raise DataCheckError(f"findings of severity error: {kinds}", source=labels)
 
 
 def _taxonomy(labels: Path, taxonomy_file: Path | None) -> Taxonomy:
