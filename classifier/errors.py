@@ -1,16 +1,30 @@
-"""Errors of the classifier; `code` is the stable failure code of the design where a job can fail with it."""
+"""Errors of the classifier, and the stable codes of what a job can fail with."""
 
-from typing import ClassVar
+from enum import StrEnum
 
-from taxonomy import CladistError
+from taxonomy.errors import CladistError
+
+
+class Code(StrEnum):
+    """Why a job failed, or how the last attempt at an open one ended: stable words, explained in docs/assets.md."""
+
+    UNREADABLE_IMAGE = "unreadable_image"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    IMAGE_TOO_LARGE = "image_too_large"
+    ASSET_NOT_FOUND = "asset_not_found"
+    ACCESS_DENIED = "access_denied"
+    FORBIDDEN_ADDRESS = "forbidden_address"
+    FETCH_TIMEOUT = "fetch_timeout"
+    BUNDLE_NOT_FOUND = "bundle_not_found"
+    BUNDLE_UNUSABLE = "bundle_unusable"
+    TAXONOMY_MISMATCH = "taxonomy_mismatch"
+    OUT_OF_ATTEMPTS = "out_of_attempts"
+    INTERNAL_ERROR = "internal_error"
+    WORKER_LOST = "worker_lost"  # of open jobs only: the last worker that ran it was lost
 
 
 class ManifestError(CladistError):
     """A labels.csv that cannot be used; the message names file and line."""
-
-
-class TableError(CladistError):
-    """A feature table that cannot be used; the message names file and line."""
 
 
 class UnknownNodeError(ManifestError):
@@ -42,66 +56,72 @@ class DecodeError(CladistError):
 
 
 class BundleError(CladistError):
-    """A bundle that is missing, damaged or of another taxonomy release."""
+    """A bundle that cannot be used as it is: damaged, or in parts that do not fit each other."""
 
-    code: ClassVar[str] = "bundle_not_found"
+    code: Code | None = Code.BUNDLE_UNUSABLE
+
+
+class BundleNotFoundError(BundleError):
+    """No bundle in the folder, or another one than was asked for."""
+
+    code: Code | None = Code.BUNDLE_NOT_FOUND
+
+
+class BundleNotWrittenError(BundleError):
+    """A bundle that cannot be written where it was asked for; no job fails with it."""
+
+    code: Code | None = None
 
 
 class ReleaseMismatchError(BundleError):
     """A bundle and a taxonomy of different releases."""
 
-    code: ClassVar[str] = "taxonomy_mismatch"
+    code: Code | None = Code.TAXONOMY_MISMATCH
 
 
 class AssetError(CladistError):
     """An asset that can never be classified as it is."""
 
-    code: ClassVar[str] = "internal_error"
+    code: Code = Code.INTERNAL_ERROR
 
 
 class UnreadableImageError(AssetError):
     """Empty, truncated or damaged image data."""
 
-    code: ClassVar[str] = "unreadable_image"
+    code: Code = Code.UNREADABLE_IMAGE
 
 
 class UnsupportedFormatError(AssetError):
     """Data in no allowed image format, whatever its name says."""
 
-    code: ClassVar[str] = "unsupported_format"
+    code: Code = Code.UNSUPPORTED_FORMAT
 
 
 class ImageTooLargeError(AssetError):
     """An image of more pixels, or a file of more bytes, than allowed."""
 
-    code: ClassVar[str] = "image_too_large"
+    code: Code = Code.IMAGE_TOO_LARGE
 
 
 class AssetNotFoundError(AssetError):
     """No asset at the address."""
 
-    code: ClassVar[str] = "asset_not_found"
+    code: Code = Code.ASSET_NOT_FOUND
 
 
 class AccessDeniedError(AssetError):
     """An asset that may not be read."""
 
-    code: ClassVar[str] = "access_denied"
+    code: Code = Code.ACCESS_DENIED
 
 
 class ForbiddenAddressError(AssetError):
     """An asset at an address of the network that may not be asked."""
 
-    code: ClassVar[str] = "forbidden_address"
+    code: Code = Code.FORBIDDEN_ADDRESS
 
 
 class FetchTimeoutError(AssetError):
     """An asset that did not arrive in the time allowed."""
 
-    code: ClassVar[str] = "fetch_timeout"
-
-
-def first_line(error: Exception) -> str:
-    """What a library's error says, in one line: its heading, and what follows where the heading ends in a colon."""
-    lines = [line.strip() for line in str(error).splitlines()] or [type(error).__name__]
-    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    code: Code = Code.FETCH_TIMEOUT

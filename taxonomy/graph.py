@@ -1,5 +1,6 @@
 """The taxonomy: an immutable directed acyclic graph of nodes with stable ids."""
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,9 +10,10 @@ from types import MappingProxyType
 
 import networkx as nx
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, some_of
 
 PATH_SEPARATOR = " > "
+_SEPARATOR = re.compile(r"(?<!\S)>(?!\S)")
 MAX_LEVELS = 1000  # deeper than any real taxonomy; a chain of many thousands would fill the memory with its ancestors
 _MAX_NAMED = 5  # nodes that one message names before it counts the rest
 
@@ -46,6 +48,11 @@ class Node:
         if self.replaced_by is not None:
             object.__setattr__(self, "replaced_by", tidy(self.replaced_by))
         object.__setattr__(self, "names", MappingProxyType(dict(sorted(self.names.items()))))
+
+    @property
+    def other_names(self) -> tuple[str, ...]:
+        """What the node may be called besides its name: its aliases, and its names by locale, tidied."""
+        return tuple(sorted({*self.aliases, *map(tidy, self.names.values())} - {self.name, ""}))
 
 
 class Taxonomy:
@@ -141,6 +148,20 @@ class Taxonomy:
             steps.append(self[steps[-1].parents[0]])
         return tuple(reversed(steps))
 
+    def path_text(self, node_id: str) -> str:
+        """The names of `path`, written `A > B > C`."""
+        return PATH_SEPARATOR.join(node.name for node in self.path(node_id))
+
+    @cached_property
+    def ids_by_name(self) -> Mapping[str, Sequence[str]]:
+        """Name -> the ids of the nodes that have it."""
+        return _grouped((node.name, node.id) for node in self)
+
+    @cached_property
+    def ids_by_alias(self) -> Mapping[str, Sequence[str]]:
+        """Alias or name in some language -> the ids of the nodes that have it, without those of that very name."""
+        return _grouped((name, node.id) for node in self for name in node.other_names)
+
     @cached_property
     def _child_named(self) -> Mapping[tuple[str | None, str], str]:
         found: dict[tuple[str | None, str], str] = {}
@@ -161,7 +182,7 @@ class Taxonomy:
                 raise TaxonomyError(f"node {node.id!r}{_line(node)} has a blank name", source=self.source)
             if node.id in found:
                 both = f"{_line(found[node.id])} and again{_line(node)}".strip()
-                raise TaxonomyError(f"{self.source}: duplicate id {node.id!r} {both}".rstrip())
+                raise TaxonomyError(f"duplicate id {node.id!r} {both}".rstrip(), source=self.source)
             found[node.id] = node
         if not found:
             raise TaxonomyError("the taxonomy is empty", source=self.source)
@@ -170,17 +191,17 @@ class Taxonomy:
     def _refuse_bad_edges(self) -> None:
         selves = [f"{node.id!r}{_line(node)}" for node in self if node.id in node.parents]
         if selves:
-            raise TaxonomyError(f"a node is its own parent: {_some(selves)}", source=self.source)
+            raise TaxonomyError(f"a node is its own parent: {some_of(selves, _MAX_NAMED)}", source=self.source)
         unknown = [
             f"{parent!r} of {node.id!r}{_line(node)}" for node in self for parent in node.parents if parent not in self
         ]
         if unknown:
-            raise TaxonomyError(f"unknown parent: {_some(unknown)}", source=self.source)
+            raise TaxonomyError(f"unknown parent: {some_of(unknown, _MAX_NAMED)}", source=self.source)
         lost = [
             f"{whole!r} of {node.id!r}{_line(node)}" for node in self for whole in node.part_of if whole not in self
         ]
         if lost:
-            raise TaxonomyError(f"unknown whole: {_some(lost)}", source=self.source)
+            raise TaxonomyError(f"unknown whole: {some_of(lost, _MAX_NAMED)}", source=self.source)
 
     def _build_graph(self) -> "nx.DiGraph[str]":
         graph: nx.DiGraph[str] = nx.DiGraph()
@@ -216,8 +237,15 @@ class Taxonomy:
         for (parent, name), twins in named.items():
             if len(twins) > 1:
                 where = f"under {parent!r}" if parent is not None else "among the roots"
-                ids = _some([f"{node.id!r}{_line(node)}" for node in twins])
+                ids = some_of([f"{node.id!r}{_line(node)}" for node in twins], _MAX_NAMED)
                 raise TaxonomyError(f"two siblings named {name!r} {where}: {ids}", source=self.source)
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for key, value in pairs:
+        found[key].append(value)
+    return MappingProxyType(dict(found))
 
 
 def tidy(text: str) -> str:
@@ -225,10 +253,10 @@ def tidy(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def split_path(text: str) -> tuple[str, ...]:
+    """The names of a path written `A > B > C`, tidied; blank names are kept, for the caller to refuse."""
+    return tuple(tidy(name) for name in _SEPARATOR.split(text))
+
+
 def _line(node: Node) -> str:
     return f" (line {node.line})" if node.line is not None else ""
-
-
-def _some(found: Sequence[str]) -> str:
-    more = f" and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
-    return ", ".join(found[:_MAX_NAMED]) + more

@@ -2,25 +2,26 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from taxonomy.graph import Node, Taxonomy
+if TYPE_CHECKING:
+    from taxonomy.graph import Node, Taxonomy
 
 FORMAT = "cladist-taxonomy/1"
 
 
-def canonical_json(taxonomy: Taxonomy) -> str:
+def canonical_json(taxonomy: "Taxonomy") -> str:
     """The taxonomy as JSON with keys and nodes in a fixed order; equal taxonomies give equal text."""
     body = {"format": FORMAT, "nodes": [_fields(node) for node in taxonomy]}
     return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def release(taxonomy: Taxonomy) -> str:
+def release(taxonomy: "Taxonomy") -> str:
     """The sha256 of the canonical JSON, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(taxonomy).encode("utf-8")).hexdigest()
 
 
-def _fields(node: Node) -> dict[str, Any]:
+def _fields(node: "Node") -> dict[str, Any]:
     """The node's fields, without those that hold their default."""
     fields = {
         "id": node.id,

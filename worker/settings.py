@@ -100,4 +100,4 @@ def read_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
-        raise CladistError(f"CLADIST_{name}: {first['msg']}") from None
+        raise CladistError(first["msg"], source=f"CLADIST_{name}") from None

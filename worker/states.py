@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from classifier.errors import Code
+
+__all__ = ["FINISHED", "MOVES", "OPEN", "SUSPECT", "Code", "Status", "sources"]
+
 
 class Status(StrEnum):
     """Where a job stands."""
@@ -14,23 +18,6 @@ class Status(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     DEAD = "dead"
-
-
-class Code(StrEnum):
-    """Why a job failed, or how the last attempt at an open one ended: stable, documented codes."""
-
-    UNREADABLE_IMAGE = "unreadable_image"
-    UNSUPPORTED_FORMAT = "unsupported_format"
-    IMAGE_TOO_LARGE = "image_too_large"
-    ASSET_NOT_FOUND = "asset_not_found"
-    ACCESS_DENIED = "access_denied"
-    FORBIDDEN_ADDRESS = "forbidden_address"
-    FETCH_TIMEOUT = "fetch_timeout"
-    BUNDLE_NOT_FOUND = "bundle_not_found"
-    TAXONOMY_MISMATCH = "taxonomy_mismatch"
-    OUT_OF_ATTEMPTS = "out_of_attempts"
-    INTERNAL_ERROR = "internal_error"
-    WORKER_LOST = "worker_lost"  # of open jobs only: the last worker that ran it was lost
 
 
 # How the last attempt at an open job ended where the asset may be to blame: such a job runs alone in its worker.

@@ -40,7 +40,7 @@ COLUMNS = ("set", "rows", "features", "nodes", "AU(PRC)", "spread", "published",
 def find_sets(folder: Path) -> dict[str, dict[str, Path]]:
     """Set name -> part -> file; a name that two folders share is told apart by them. Raises CladistError on none."""
     if not folder.is_dir():
-        raise CladistError(f"{folder}: no such folder")
+        raise CladistError("no such folder", source=folder)
     found: dict[tuple[Path, str], dict[str, Path]] = defaultdict(dict)
     for path in sorted(folder.rglob("*")):
         matched = FILE.fullmatch(path.name)
@@ -48,7 +48,7 @@ def find_sets(folder: Path) -> dict[str, dict[str, Path]]:
             part = matched["part"].lower()
             found[path.parent, matched["name"] or path.parent.name].setdefault(PARTS.get(part, part), path)
     if not found:
-        raise CladistError(f"{folder}: no file NAME.train.arff or NAME.test.arff")
+        raise CladistError("no file NAME.train.arff or NAME.test.arff", source=folder)
     shared = Counter(name for _, name in found)
     return {
         name if shared[name] == 1 else str(parent.relative_to(folder) / name): parts
@@ -60,7 +60,7 @@ def measure(parts: Mapping[str, Path], seeds: int) -> dict[str, object]:
     """Train and test one set with each seed. Raises CladistError on one that cannot be used."""
     missing = {"train", "test"} - parts.keys()
     if missing:
-        raise CladistError(f"{next(iter(parts.values()))}: the set has no {min(missing)} file")
+        raise CladistError(f"the set has no {min(missing)} file", source=next(iter(parts.values())))
     train, test = read_arff(parts["train"]), read_arff(parts["test"])
     valid = read_arff(parts["valid"]) if "valid" in parts else None
     require_same_columns(test, train)
@@ -96,7 +96,7 @@ def micro_auprc(model: TableModel, test: Table) -> float:
     hierarchy: Hierarchy = model.hierarchy
     probs = model.predict(test)
     if (probs[:, hierarchy.edges[:, 1]] > probs[:, hierarchy.edges[:, 0]]).any():
-        raise CladistError(f"{test.source}: a node is more probable than a parent of it")
+        raise CladistError("a node is more probable than a parent of it", source=test.source)
     counted = np.array([node_id not in NOT_COUNTED for node_id in hierarchy.node_ids])
     targets = closed_targets(test.labels, hierarchy).toarray()
     return float(average_precision_score(targets[:, counted], probs[:, counted], average="micro"))

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.errors import TableError
-from taxonomy import Node, Taxonomy, TaxonomyError
+from taxonomy import CladistError, Node, Taxonomy, TaxonomyError
 from taxonomy.arrays import Floats
+from taxonomy.errors import located
 from taxonomy.graph import tidy
 
 _ATTRIBUTE = re.compile(r"""@attribute\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\S+)\s+(\w+|{)(.*)""", re.IGNORECASE)
@@ -29,6 +29,10 @@ _NUMERIC = {"numeric", "real", "integer"}
 _SKIPPED = {"hierarchical", "string", "key"}  # the class, and identifiers
 _ROOT = "root"
 _MISSING = "?"
+
+
+class TableError(CladistError):
+    """A feature table that cannot be used; the message names file and line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +77,12 @@ def read_arff(path: str | Path) -> Table:
     encoder = _RowEncoder(attributes, len(columns))
     rows, labels = [], []
     for number, line in lines:
-        where = f"{source}: line {number}"
-        cells = encoder.cells(line, where)
-        rows.append(encoder.features(cells, where))
-        labels.append(_labels(cells[class_at], taxonomy, where))
+        with located(source, number):
+            cells = encoder.cells(line)
+            rows.append(encoder.features(cells))
+            labels.append(_labels(cells[class_at], taxonomy))
     if not rows:
-        raise TableError(f"{source}: no row after @data")
+        raise TableError("no row after @data", source=source)
     return Table(source, columns, np.stack(rows), tuple(labels), taxonomy)
 
 
@@ -97,28 +101,28 @@ class _RowEncoder:
             if kind.values is not None
         ]
 
-    def cells(self, line: str, where: str) -> list[str]:
+    def cells(self, line: str) -> list[str]:
         """One text for each attribute, from a dense or a sparse row."""
         if line.startswith("{"):
-            return self._sparse_cells(line, where)
+            return self._sparse_cells(line)
         cells = _split(line)
         if len(cells) != len(self._attributes):
-            raise TableError(f"{where}: {len(cells)} values for {len(self._attributes)} attributes")
+            raise TableError(f"{len(cells)} values for {len(self._attributes)} attributes")
         return cells
 
-    def features(self, cells: Sequence[str], where: str) -> Floats:
+    def features(self, cells: Sequence[str]) -> Floats:
         """(F,) the row's columns."""
         row = np.zeros(self._width)
-        row[self._number_columns] = [self._number(at, cells[at], where) for at in self._numbers]
+        row[self._number_columns] = [self._number(at, cells[at]) for at in self._numbers]
         for at, columns in self._nominals:
             column = columns.get(cells[at])
             if column is not None:
                 row[column] = 1.0
             elif cells[at] != _MISSING:
-                raise TableError(f"{where}: {cells[at]!r} is no value of attribute {self._attributes[at].name!r}")
+                raise TableError(f"{cells[at]!r} is no value of attribute {self._attributes[at].name!r}")
         return row
 
-    def _number(self, at: int, cell: str, where: str) -> float:
+    def _number(self, at: int, cell: str) -> float:
         if cell == _MISSING:
             return math.nan
         try:
@@ -126,20 +130,20 @@ class _RowEncoder:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise TableError(f"{where}: attribute {self._attributes[at].name!r}: {cell!r} is not a finite number")
+            raise TableError(f"attribute {self._attributes[at].name!r}: {cell!r} is not a finite number")
         return value
 
-    def _sparse_cells(self, line: str, where: str) -> list[str]:
+    def _sparse_cells(self, line: str) -> list[str]:
         """What a sparse row leaves out is 0, or the first value of a nominal attribute."""
         body, brace, _ = line[1:].rpartition("}")
         cells = [kind.values[0] if kind.values else "0" for kind in self._attributes]
         for pair in _split(body) if body.strip() else []:
             at, _, value = pair.partition(" ")
             if not at.isdecimal() or int(at) >= len(cells) or not value.strip():
-                raise TableError(f"{where}: {pair!r} is not an attribute's number and a value")
+                raise TableError(f"{pair!r} is not an attribute's number and a value")
             cells[int(at)] = _unquoted(value.strip())
         if not brace:
-            raise TableError(f"{where}: a sparse row without its closing brace")
+            raise TableError("a sparse row without its closing brace")
         return cells
 
 
@@ -148,7 +152,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise TableError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+        raise TableError(getattr(error, "strerror", None) or str(error), source=path) from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -165,36 +169,36 @@ def _header(lines: Iterator[tuple[int, str]], source: str) -> tuple[list[_Attrib
     classes: list[str] = []
     class_at = -1
     for number, line in lines:
-        where = f"{source}: line {number}"
         keyword = line.split(None, 1)[0].lower()
         if keyword == "@data":
             if not classes:
-                raise TableError(f"{source}: no hierarchical attribute with classes")
+                raise TableError("no hierarchical attribute with classes", source=source)
             return attributes, classes, class_at
         if keyword == "@relation":
             continue
-        name, kind, values = _declaration(line, where)
-        if kind == "hierarchical":
-            if classes:
-                raise TableError(f"{where}: a second hierarchical attribute, {name!r}")
-            classes, class_at = values.split(","), len(attributes)
-        attributes.append(_attribute(name, kind, values, where))
-    raise TableError(f"{source}: no @data")
+        with located(source, number):
+            name, kind, values = _declaration(line)
+            if kind == "hierarchical":
+                if classes:
+                    raise TableError(f"a second hierarchical attribute, {name!r}")
+                classes, class_at = values.split(","), len(attributes)
+            attributes.append(_attribute(name, kind, values))
+    raise TableError("no @data", source=source)
 
 
-def _declaration(line: str, where: str) -> tuple[str, str, str]:
+def _declaration(line: str) -> tuple[str, str, str]:
     """(name, kind in lower case or "{", what follows the kind) of an @attribute line."""
     found = _ATTRIBUTE.fullmatch(line)
     if not found:
-        raise TableError(f"{where}: {line[:60]!r} is neither @relation, @attribute nor @data")
+        raise TableError(f"{line[:60]!r} is neither @relation, @attribute nor @data")
     return _unquoted(found[1]), found[2].lower(), found[3].strip()
 
 
-def _attribute(name: str, kind: str, values: str, where: str) -> _Attribute:
+def _attribute(name: str, kind: str, values: str) -> _Attribute:
     if kind == "{" and values.endswith("}"):
         return _Attribute(name, tuple(dict.fromkeys(_split(values[:-1]))))
     if kind not in _NUMERIC | _SKIPPED:
-        raise TableError(f"{where}: attribute {name!r} is of unknown kind {f'{kind} {values}'[:40].strip()!r}")
+        raise TableError(f"attribute {name!r} is of unknown kind {f'{kind} {values}'[:40].strip()!r}")
     return _Attribute(name, skipped=kind in _SKIPPED)
 
 
@@ -204,7 +208,7 @@ def _taxonomy(classes: Sequence[str], source: str) -> Taxonomy:
     try:
         return Taxonomy(_dag_nodes(paths) if is_dag else _tree_nodes(paths), source)
     except TaxonomyError as error:
-        raise TableError(str(error)) from None
+        raise TableError.of(error) from None
 
 
 def _dag_nodes(edges: set[tuple[str, ...]]) -> Iterator[Node]:
@@ -220,11 +224,11 @@ def _tree_nodes(paths: set[tuple[str, ...]]) -> Iterator[Node]:
     return (Node("/".join(path), path[-1], ("/".join(path[:-1]),) if path[1:] else ()) for path in whole)
 
 
-def _labels(cell: str, taxonomy: Taxonomy, where: str) -> tuple[str, ...]:
+def _labels(cell: str, taxonomy: Taxonomy) -> tuple[str, ...]:
     labels = tuple("/".join(_parts(label)) for label in cell.split("@"))
     unknown = [label for label in labels if label not in taxonomy]
     if unknown:
-        raise TableError(f"{where}: {unknown[0]!r} is none of the classes")
+        raise TableError(f"{unknown[0]!r} is none of the classes")
     return labels
 
 

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from arff import Table
+from arff import Table, TableError
 from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
-from classifier.errors import TableError
 from classifier.outputs.sigmoid_max import closed_targets
 from taxonomy import Hierarchy
 from taxonomy.arrays import Floats, Ints
@@ -72,9 +71,9 @@ def require_same_columns(table: Table, other: Table) -> None:
     if table.columns != other.columns:
         different = set(table.columns) ^ set(other.columns)
         named = f": {min(different)!r}, for one" if different else ", in another order"
-        raise TableError(f"{table.source}: other attributes than {other.source} has{named}")
+        raise TableError(f"other attributes than {other.source} has{named}", source=table.source)
     if table.taxonomy != other.taxonomy:
-        raise TableError(f"{table.source}: other classes than {other.source} has")
+        raise TableError(f"other classes than {other.source} has", source=table.source)
 
 
 def training_rows(train: Table, valid: Table | None, hierarchy: Hierarchy) -> tuple[Scaler, Rows, Rows | None]:

@@ -12,13 +12,13 @@ from typing import NamedTuple, cast
 
 import numpy as np
 import torch
-from arff import Table
+from arff import Table, TableError
 from features import Floats, Rows, Scaler, fill_missing, require_same_columns, training_rows
 from pydantic import BaseModel, ConfigDict, Field
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from classifier.errors import TableError, TrainingError
+from classifier.errors import TrainingError
 from classifier.networks.devices import default_device
 from classifier.networks.heads import LevelHeads
 from classifier.outputs.sigmoid_max import SigmoidMax, micro_average_precision
@@ -105,7 +105,9 @@ def train_table(
     hierarchy = Hierarchy.compile(train.taxonomy)
     scaler, rows, held_out = training_rows(train, valid, hierarchy)
     if len(rows) < _LEAST_ROWS:
-        raise TableError(f"{train.source}: {len(rows)} rows are too few to train on; at least {_LEAST_ROWS} are needed")
+        raise TableError(
+            f"{len(rows)} rows are too few to train on; at least {_LEAST_ROWS} are needed", source=train.source
+        )
     if held_out is None:
         rows, held_out = _parted(rows, config.seed)
     choice = choose(rows, held_out, hierarchy, config, progress)

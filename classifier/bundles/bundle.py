@@ -12,11 +12,12 @@ from safetensors.torch import load_file
 from classifier.bundles.calibration import Calibration
 from classifier.bundles.info import CALIBRATION, INFO, TAXONOMY, WEIGHTS, BundleInfo
 from classifier.config import Mode
-from classifier.errors import BundleError, ReleaseMismatchError, TrainingError, first_line
+from classifier.errors import BundleError, BundleNotFoundError, ReleaseMismatchError, TrainingError
 from classifier.networks.backbone import make_backbone
 from classifier.networks.heads import HierarchicalNet, narrowed
 from classifier.outputs.method import make_heads
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError, read_taxonomy
+from taxonomy.errors import first_line
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -66,7 +67,7 @@ def make_net(backbone: str, hierarchy: Hierarchy, head_width: int = 0, mode: Mod
     try:
         features = make_backbone(backbone, pretrained=False)
     except TrainingError as error:
-        raise BundleError(str(error)) from None
+        raise BundleError.of(error) from None
     heads = narrowed(features.feature_count, head_width, lambda width: make_heads(width, hierarchy, mode))
     return HierarchicalNet(features.network, heads)
 
@@ -75,13 +76,13 @@ def read_bundle(folder: str | Path) -> Bundle:
     """Read a bundle without its weights. Raises BundleError, naming the file, on anything missing or wrong."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise BundleError("no such bundle", source=folder)
+        raise BundleNotFoundError("no such bundle", source=folder)
     info = _read_model(folder / INFO, BundleInfo)
     calibration = _read_model(folder / CALIBRATION, Calibration)
     try:
         taxonomy = read_taxonomy(folder / TAXONOMY, "canonical-json")
     except TaxonomyError as error:
-        raise BundleError(str(error)) from None
+        raise BundleError.of(error) from None
     hierarchy = Hierarchy.compile(taxonomy)
     if hierarchy.release != info.release:
         raise ReleaseMismatchError(

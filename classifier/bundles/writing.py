@@ -1,6 +1,5 @@
 """Write a bundle, whole or not at all, and replace its calibration and metrics."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,25 +13,23 @@ from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.bundles.calibration import Calibration
 from classifier.bundles.info import CALIBRATION, CARD, INFO, METRICS, TAXONOMY, WEIGHTS, BundleInfo, MetricsFile
 from classifier.bundles.model_card import model_card
-from classifier.errors import BundleError, first_line
+from classifier.errors import BundleNotWrittenError
+from classifier.files import new_folder, replace_file
 from taxonomy import Taxonomy, canonical_json
+from taxonomy.errors import first_line
 
 
 def write_bundle(
     folder: Path, net: nn.Module, info: BundleInfo, taxonomy: Taxonomy, calibration: Calibration
 ) -> Bundle:
-    """Write a new bundle, whole or not at all. Raises BundleError when the folder exists."""
+    """Write a new bundle, whole or not at all. Raises BundleNotWrittenError, also when the folder exists."""
     if folder.exists():
-        raise BundleError("exists already", source=folder)
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    with _or_nothing(partial):
-        partial.mkdir(parents=True)
+        raise BundleNotWrittenError("exists already", source=folder)
+    with _one_line_errors(folder), new_folder(folder) as partial:
         save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, partial / WEIGHTS)
         (partial / TAXONOMY).write_text(canonical_json(taxonomy), encoding="utf-8")
         (partial / INFO).write_text(info.model_dump_json(indent=2), encoding="utf-8")
         (partial / CALIBRATION).write_text(calibration.model_dump_json(indent=2), encoding="utf-8")
-        partial.rename(folder)
     return read_bundle(folder)
 
 
@@ -52,20 +49,14 @@ def write_metrics(bundle: Bundle, split: str, metrics_json: dict[str, Any]) -> N
 
 
 def _replace_text(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    with _or_nothing(partial):
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+    with _one_line_errors(path):
+        replace_file(path, text.encode("utf-8"))
 
 
 @contextmanager
-def _or_nothing(partial: Path) -> Iterator[None]:
-    """Where writing fails (a full disk, say), take away what was written so far and raise BundleError."""
+def _one_line_errors(path: Path) -> Iterator[None]:
+    """Where writing fails (a full disk, say), raise BundleNotWrittenError."""
     try:
         yield
     except (OSError, SafetensorError) as error:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
-        raise BundleError(f"{partial.with_suffix('')}: cannot be written: {first_line(error)}") from None
+        raise BundleNotWrittenError(f"cannot be written: {first_line(error)}", source=path) from None

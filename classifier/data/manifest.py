@@ -12,7 +12,7 @@ from taxonomy import Hierarchy, Taxonomy, TaxonomyError
 from taxonomy.errors import located
 from taxonomy.formats.reading import read_text
 from taxonomy.formats.tables.labels_csv import read_rows
-from taxonomy.formats.tables.paths import split_path
+from taxonomy.graph import split_path
 
 SPLITS = ("train", "val", "test")
 SEVERAL = "|"  # joins the nodes of one image in multi-label mode

@@ -11,6 +11,7 @@ from classifier.data.manifest import Sample, carried_nodes
 from classifier.datacheck.findings import Finding
 from taxonomy import PATH_SEPARATOR, Hierarchy
 from taxonomy.arrays import Ints
+from taxonomy.errors import some_of
 
 MIN_IMAGES = 10  # training images of a terminal, below which it is called too fine for its data
 _LOPSIDED = 20  # times as many images in the fullest node as in the median one of its level
@@ -102,9 +103,8 @@ def _too_fine(counts: Counts, min_images: int) -> Iterator[Finding]:
     thin = np.zeros(len(hierarchy), dtype=bool)
     for coarser, terminals in coarser_nodes(counts, min_images).items():
         thin[terminals] = True
-        named = ", ".join(f"{hierarchy.names[node]} {train[node]}" for node in terminals[:_NAMED])
-        more = f" and {len(terminals) - _NAMED} more" if len(terminals) > _NAMED else ""
-        which = f"fewer than {min_images} training images for {named}{more}"
+        named = some_of([f"{hierarchy.names[node]} {train[node]}" for node in terminals], _NAMED)
+        which = f"fewer than {min_images} training images for {named}"
         if coarser < 0:
             yield Finding("too_fine", "warning", "the whole taxonomy", f"{which}: nothing above has enough either")
         else:

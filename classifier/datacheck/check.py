@@ -62,7 +62,7 @@ def check_labels(
     manifest, errors = inspect_manifest(labels, taxonomy, multi_label=multi_label)
     production = production_images(against) if against else []
     samples, hierarchy = manifest.samples, Hierarchy.compile(taxonomy)
-    findings = [_row_finding(error, manifest.source) for error in errors]
+    findings = [_row_finding(error) for error in errors]
     findings += split_findings(manifest.source, samples)
     findings += node_findings(count_images(samples, hierarchy), min_images)
     pictures = survey([sample.image for sample in samples], progress)
@@ -76,10 +76,9 @@ def check_labels(
     return Check(len(samples), tuple(findings))
 
 
-def _row_finding(error: ManifestError, source: str) -> Finding:
+def _row_finding(error: ManifestError) -> Finding:
     kind = {UnknownNodeError: "unknown_node", MissingImageError: "missing_image"}.get(type(error), "bad_row")
-    where, _, what = str(error).removeprefix(f"{source}: ").partition(": ")
-    return Finding(kind, "error", where, what)
+    return Finding(kind, "error", f"line {error.line}", error.message)
 
 
 def _unreadable(samples: Sequence[Sample], pictures: Pictures) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from classifier.data.manifest import Sample
 from classifier.datacheck.findings import Finding
 from classifier.datacheck.pictures import Pictures
 from taxonomy.arrays import Ints
+from taxonomy.errors import some_of
 
 Hashes = NDArray[np.uint64]
 
@@ -139,5 +140,5 @@ def _split_counts(group: Ints, samples: Sequence[Sample]) -> str:
 
 
 def _places(group: Ints, samples: Sequence[Sample]) -> str:
-    named = [f"line {samples[row].line} ({samples[row].split} {samples[row].image.name})" for row in group[:_NAMED]]
-    return ", ".join(named) + (f" and {len(group) - _NAMED} more" if len(group) > _NAMED else "")
+    rows = (samples[row] for row in group)
+    return some_of([f"line {row.line} ({row.split} {row.image.name})" for row in rows], _NAMED)

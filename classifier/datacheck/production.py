@@ -48,6 +48,6 @@ def _rows(source: Path) -> Iterator[Path]:
         for row in reader:
             yield source.parent / (row["image"] or "").strip()
     except TaxonomyError as error:
-        raise DataCheckError(str(error)) from None
+        raise DataCheckError.of(error) from None
     except csv.Error as error:
         raise DataCheckError(str(error), source=source) from None

@@ -19,9 +19,9 @@ from classifier.errors import (
     ImageTooLargeError,
     UnreadableImageError,
     UnsupportedFormatError,
-    first_line,
 )
 from classifier.images.file_traps import refuse_traps
+from taxonomy.errors import first_line
 
 ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
@@ -106,7 +106,7 @@ def decode(content: bytes, source: str, short_side_px: int | None = None) -> Ima
     except Image.DecompressionBombError:
         raise ImageTooLargeError(f"more than {MAX_PIXELS} pixels", source=source) from None
     except AssetError as error:
-        raise type(error)(f"{source}: {error}") from None
+        raise type(error)(error.message, source=source) from None
     except MemoryError:
         raise ImageTooLargeError("more memory is needed than there is", source=source) from None
     except _DAMAGE as error:

@@ -20,6 +20,9 @@ from classifier.inference.prediction import DEFAULT_TOP, AssetPrediction, NodeCo
 from classifier.outputs.terminals import Terminals
 from taxonomy import Hierarchy
 from taxonomy.arrays import Bools, Floats
+from taxonomy.errors import some_of
+
+_NAMED = 3  # nodes of one condition that a decision names
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class DecodeOptions:
             ("allowed", self.allow),
             ("without", self.block),
         ]
-        return ", ".join(f"{word} {_some(nodes)}" for word, nodes in parts if nodes)
+        return ", ".join(f"{word} {some_of(map(repr, nodes), _NAMED)}" for word, nodes in parts if nodes)
 
 
 class Decoder:
@@ -167,8 +170,3 @@ def _given(masses: Floats, kept: Bools) -> tuple[Floats, float]:
     if total <= 0.0:
         return kept / kept.sum(), 0.0
     return masses / total, total
-
-
-def _some(nodes: tuple[str, ...]) -> str:
-    shown = ", ".join(repr(node) for node in nodes[:3])
-    return shown if len(nodes) <= 3 else f"{shown} and {len(nodes) - 3} more"  # noqa: PLR2004

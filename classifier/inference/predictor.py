@@ -82,7 +82,7 @@ class Predictor:
         nodes, best = self._node_probs(logits)
         rows = nodes.numpy()
         if not np.isfinite(rows).all():
-            raise BundleError(f"{self.bundle.folder}: the model's outputs are not finite")
+            raise BundleError("the model's outputs are not finite", source=self.bundle.folder)
         found = energies(logits, self._output)
         heats = [None] * len(rows) if found is None else found.tolist()
         return [

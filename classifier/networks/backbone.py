@@ -8,7 +8,8 @@ from timm.data.config import resolve_data_config
 from timm.models import load_state_dict
 from torch import nn
 
-from classifier.errors import TrainingError, first_line
+from classifier.errors import TrainingError
+from taxonomy.errors import first_line
 
 
 class Backbone(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 from classifier.data.manifest import Sample
 from classifier.errors import ReportError
 from classifier.evaluation.climbs import Climbs
+from classifier.files import replace_file
 from classifier.report import figures
 from classifier.report.confusion import root_matrix, worst_turns, wrong_turns
 from classifier.report.curves import NamedCurve, climb_curve, coverages, fully_labelled, operating_curves, reliability
@@ -45,13 +46,14 @@ def write_report(folder: Path, evaluated: Evaluated, against: tuple[str, Climbs]
     findings = find(evaluated, against)
     pictures = draw(findings, evaluated)
     page = render(findings, pictures)
+    path = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name, content in {**pictures, PAGE: page.encode("utf-8", "replace")}.items():
+            path = folder / name
+            replace_file(path, content)
     except OSError as error:
-        raise ReportError(error.strerror or str(error), source=folder) from None
-    for name, content in pictures.items():
-        _write(folder / name, content)
-    _write(folder / PAGE, page.encode("utf-8", "replace"))
+        raise ReportError(error.strerror or str(error), source=path) from None
     return folder / PAGE
 
 
@@ -105,14 +107,3 @@ def _curves(climbs: Climbs, against: tuple[str, Climbs] | None) -> list[NamedCur
         name, others = against
         curves.append(NamedCurve(name, climb_curve(fully_labelled(others))))
     return curves
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ReportError(error.strerror or str(error), source=path) from None

@@ -1,8 +1,8 @@
 """Explicit mappings between two releases: what somebody wrote down about where old nodes went.
 
 Read from Shopify's mapping files (YAML and JSON), from tables with an old and a new column (IAB's TSV among them), and
-from plain JSON: `[{"from": ..., "to": ...}]` or `{old: new}`. Either side may be an id or a path (`A > B`); a blank or
-null new side means removed, several rows or a list mean split.
+from plain JSON: `[{"from": ..., "to": ...}]` or `{old: new}`. Either side may be an id, a path (`A > B`),
+or a name or alias that only one node has; a blank or null new side means removed, several rows or a list mean split.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,8 +14,8 @@ from taxonomy.errors import TaxonomyError, first_line, located
 from taxonomy.formats.json.text import load_json
 from taxonomy.formats.reading import read_text
 from taxonomy.formats.tables.delimited import DELIMITERS, first_rows, plain, read_rows
-from taxonomy.formats.tables.paths import split_path
 from taxonomy.graph import Taxonomy, tidy
+from taxonomy.lookup import find_node
 
 _FROM_TITLES = ("from", "old", "source", "before", "input", "from id", "old id", "source id")
 _TO_TITLES = ("to", "new", "target", "after", "output", "to id", "new id", "target id")
@@ -69,16 +69,16 @@ def read_mapping(path: str | Path, before: Taxonomy, after: Taxonomy) -> NodeMap
     return NodeMapping({old: tuple(new) for old, new in targets.items()})
 
 
-def _resolve(name: str, taxonomy: Taxonomy, where: str) -> str:
-    """The id of a node given by its id, by the end of an address that is its id, or by its path."""
+def _resolve(name: str, taxonomy: Taxonomy) -> str:
+    """The id of a node given by its id, by the end of an address that is its id, or as `find_node` finds it."""
     tidied = tidy(name)
     for candidate in (tidied, tidied.rsplit("/", 1)[-1] if "://" in tidied else tidied):
         if candidate in taxonomy:
             return candidate
     try:
-        return taxonomy.find_path(split_path(tidied)).id
-    except TaxonomyError:
-        raise TaxonomyError(f"{where}: {name!r:.80} is neither an id nor a path in {taxonomy.source}") from None
+        return find_node(taxonomy, tidied).id
+    except TaxonomyError as error:
+        raise TaxonomyError(f"{name!r:.80} is neither an id nor a path in {taxonomy.source}: {error}") from None
 
 
 def _pairs(text: str, source: str) -> Iterator[_Pair]:

@@ -12,8 +12,8 @@ from taxonomy.metrics.overlap import (
     is_ancestor_or_self,
     overlap,
     overlap_of_sets,
+    reduce_rows,
 )
-from taxonomy.metrics.sparse_rows import reduce_rows
 
 __all__ = [
     "OperatingCurve",

@@ -5,8 +5,7 @@ from scipy.sparse import csr_array
 
 from taxonomy.arrays import Ints
 from taxonomy.hierarchy import Hierarchy
-from taxonomy.metrics.overlap import common_ancestors
-from taxonomy.metrics.sparse_rows import reduce_rows
+from taxonomy.metrics.overlap import common_ancestors, reduce_rows
 
 
 def lca_heights(predicted: Ints, truth: Ints, hierarchy: Hierarchy) -> Ints:

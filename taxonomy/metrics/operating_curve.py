@@ -6,8 +6,7 @@ import numpy as np
 
 from taxonomy.arrays import Floats, Ints
 from taxonomy.hierarchy import Hierarchy
-from taxonomy.metrics.overlap import common_ancestors, is_ancestor_or_self
-from taxonomy.metrics.sparse_rows import reduce_rows
+from taxonomy.metrics.overlap import common_ancestors, is_ancestor_or_self, reduce_rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,15 +1,17 @@
 """Hierarchical precision, recall and F1: what the ancestors of prediction and truth have in common."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from taxonomy.arrays import Bools, Floats, Ints
 from taxonomy.hierarchy import Hierarchy
 
 Average = Literal["micro", "samples"]
+_T = TypeVar("_T", bound=np.generic)
 
 
 class Overlap(NamedTuple):
@@ -54,6 +56,15 @@ def is_ancestor_or_self(upper: Ints, lower: Ints, hierarchy: Hierarchy) -> Bools
     rows = np.repeat(np.arange(len(hierarchy)), np.diff(hierarchy.lineage.indptr))
     known = rows.astype(np.int64) * len(hierarchy) + hierarchy.lineage.indices
     return np.isin(keys, known)
+
+
+def reduce_rows(rows: csr_array, values: NDArray[_T], reduce: np.ufunc, empty: float) -> NDArray[_T]:
+    """(S,) reduction of `values` (one for each stored entry) over each row, `empty` where a row stores none."""
+    filled = np.diff(rows.indptr) > 0
+    reduced = np.full(rows.shape[0], empty, dtype=values.dtype)
+    if rows.nnz:
+        reduced[filled] = reduce.reduceat(values, rows.indptr[:-1][filled])
+    return reduced
 
 
 def _overlap(ours: csr_array, theirs: csr_array, average: Average) -> Overlap:

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from arff import Table, read_arff
-
-from classifier.errors import TableError
+from arff import Table, TableError, read_arff
 
 HEADER = """% measured by nobody
 @RELATION 'a name'

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from arff import Table
+from arff import Table, TableError
 from features import Scaler, fill_missing, training_rows
 from sklearn.metrics import average_precision_score
 from tables import TableConfig, train_table
 
-from classifier.errors import TableError, TrainingError
+from classifier.errors import TrainingError
 from classifier.outputs.sigmoid_max import closed_targets
 from taxonomy import Hierarchy, Node, Taxonomy
 

@@ -1,26 +1,57 @@
-"""Find a node of a stored release."""
+"""Find a node of a stored release, by the rule of `taxonomy.lookup`."""
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from worker.db.tables import AliasRow, NodeRow
+from taxonomy import PATH_SEPARATOR, TaxonomyError
+from taxonomy.lookup import Candidate, look_up
+from worker.catalog.releases import stored_taxonomy
+from worker.db.tables import AliasRow, NodeRow, ReleaseRow
 from worker.errors import LookupFailedError
-
-_SOME = 3  # candidates that an ambiguous name is answered with
 
 
 def find_node(session: Session, release_id: int, wanted: str) -> NodeRow:
-    """The node of that id or path, or the only one of that name or alias. Raises LookupFailedError."""
-    row = session.get(NodeRow, (release_id, wanted))
-    if row is not None:
-        return row
-    nodes = select(NodeRow).where(NodeRow.release_id == release_id)
-    aliased = select(AliasRow.node_id).where(AliasRow.release_id == release_id, AliasRow.alias == wanted)
-    for found in (NodeRow.path == wanted, NodeRow.name == wanted, NodeRow.node_id.in_(aliased)):
-        rows = session.scalars(nodes.where(found).order_by(NodeRow.node_id).limit(_SOME)).all()
-        if len(rows) == 1:
-            return rows[0]
-        if rows:
-            paths = "; ".join(f"{row.path} ({row.node_id})" for row in rows)
-            raise LookupFailedError(f"several nodes are named {wanted!r}: {paths}: give the path or the id")
-    raise LookupFailedError(f"no node has the id, path, name or alias {wanted!r}")
+    """The node of that id or path, or the only one of that name or alias: see `taxonomy.lookup.look_up`.
+
+    Raises LookupFailedError when no node fits, and, naming the paths, when several do.
+    """
+    try:
+        node_id = look_up(wanted, _Stored(session, release_id))
+    except TaxonomyError as error:
+        raise LookupFailedError.of(error) from None
+    return session.get_one(NodeRow, (release_id, node_id))
+
+
+class _Stored:
+    """The nodes of a release in the database."""
+
+    def __init__(self, session: Session, release_id: int) -> None:
+        self._session = session
+        self._release_id = release_id
+
+    def by_id(self, text: str) -> list[Candidate]:
+        return self._where(NodeRow.node_id == text)
+
+    def by_path(self, names: tuple[str, ...]) -> list[Candidate]:
+        """By the one path that is stored of each node; for the other paths of a DAG the whole taxonomy is read."""
+        namesakes = self.by_name(names[-1])
+        stored = [each for each in namesakes if each.path == PATH_SEPARATOR.join(names)]
+        if len(stored) == 1 or not namesakes or len(names) == 1:
+            return stored
+        row = self._session.get_one(ReleaseRow, self._release_id)
+        try:
+            found = stored_taxonomy(row).find_path(names)
+        except TaxonomyError:
+            return []
+        return [each for each in namesakes if each.node_id == found.id]
+
+    def by_name(self, text: str) -> list[Candidate]:
+        return self._where(NodeRow.name == text)
+
+    def by_alias(self, text: str) -> list[Candidate]:
+        aliased = select(AliasRow.node_id).where(AliasRow.release_id == self._release_id, AliasRow.alias == text)
+        return self._where(NodeRow.node_id.in_(aliased))
+
+    def _where(self, condition: ColumnElement[bool]) -> list[Candidate]:
+        query = select(NodeRow.node_id, NodeRow.path).where(NodeRow.release_id == self._release_id, condition)
+        return [Candidate(*row) for row in self._session.execute(query)]

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, insert, inspect, select, update
 from sqlalchemy.orm import Session
 
-from taxonomy import PATH_SEPARATOR, Taxonomy, canonical_json, read_taxonomy, release
+from taxonomy import Taxonomy, canonical_json, read_taxonomy, release
 from taxonomy.formats.registry import get_format
 from worker.db.engine import Database
 from worker.db.tables import DEFAULT_TAXONOMY, AliasRow, NodeRow, ReleaseRow
@@ -94,7 +94,7 @@ def find_release(session: Session, wanted: str) -> ReleaseRow:
     if Path(wanted).exists():
         row = find_or_read_release(session, wanted)
         if not is_stored(row):
-            raise LookupFailedError(f"{wanted}: its release was not imported: run `cladist taxonomy import`")
+            raise LookupFailedError("its release was not imported: run `cladist taxonomy import`", source=wanted)
         return row
     raise LookupFailedError(
         f"no release is named {wanted!r}: give at least {_MIN_PREFIX} digits of its hash, a taxonomy name, or a file"
@@ -130,7 +130,7 @@ def _insert_nodes(session: Session, release_id: int, taxonomy: Taxonomy) -> None
             "release_id": release_id,
             "node_id": node.id,
             "name": node.name,
-            "path": PATH_SEPARATOR.join(step.name for step in taxonomy.path(node.id)),
+            "path": taxonomy.path_text(node.id),
             "level": taxonomy.levels[node.id],
         }
         for node in taxonomy
@@ -138,7 +138,7 @@ def _insert_nodes(session: Session, release_id: int, taxonomy: Taxonomy) -> None
     aliases = [
         {"release_id": release_id, "alias": alias, "node_id": node.id}
         for node in taxonomy
-        for alias in sorted({*node.aliases, *node.names.values()} - {node.name})
+        for alias in node.other_names
     ]
     for table, rows in ((NodeRow, nodes), (AliasRow, aliases)):
         for start in range(0, len(rows), _CHUNK):

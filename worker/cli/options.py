@@ -6,9 +6,8 @@ from pathlib import Path
 import click
 
 from classifier.data.manifest import SPLITS
-from taxonomy import CladistError, Taxonomy, TaxonomyError
+from taxonomy import CladistError, Taxonomy, TaxonomyError, find_node
 from taxonomy.formats.reading import read_text
-from taxonomy.formats.tables.paths import split_path
 from worker.db.tables import DEFAULT_QUEUE, DEFAULT_TENANT
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -21,14 +20,12 @@ tenant_option = click.option(
 split_option = click.option("--split", type=click.Choice(SPLITS), required=True)
 
 
-def find_node(taxonomy: Taxonomy, text: str, option: str) -> str:
-    """The id of a node given by id or by path. Raises UsageError, naming the option, when there is none."""
-    if text in taxonomy:
-        return text
+def node_option(taxonomy: Taxonomy, text: str, option: str) -> str:
+    """The id of the node that the value of an option names. Raises UsageError, naming the option, unless it is one."""
     try:
-        return taxonomy.find_path(split_path(text)).id
+        return find_node(taxonomy, text).id
     except TaxonomyError as error:
-        raise click.UsageError(f"{option}: no node has the id or path {text!r} ({error})") from None
+        raise click.UsageError(f"{option}: {error}") from None
 
 
 def node_numbers(taxonomy: Taxonomy, values: Sequence[str], option: str) -> dict[str, float]:
@@ -42,7 +39,7 @@ def node_numbers(taxonomy: Taxonomy, values: Sequence[str], option: str) -> dict
             sign = ""
         if not (name.strip() and sign):
             raise click.UsageError(f"{option} takes NODE=NUMBER, not {value!r}")
-        found[find_node(taxonomy, name.strip(), option)] = amount
+        found[node_option(taxonomy, name.strip(), option)] = amount
     return found
 
 

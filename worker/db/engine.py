@@ -12,10 +12,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.orm import Session
 
+from taxonomy.errors import first_line
 from worker.errors import DatabaseError
 
 _SQLITE_WAIT_MS = 30_000
@@ -78,7 +79,7 @@ class Database:
             found = MigrationContext.configure(connection).get_current_revision()
         if found != newest:
             raise DatabaseError(
-                f"{self.name}: the schema is at {found or 'no revision'}, not {newest}: run `cladist db upgrade`"
+                f"the schema is at {found or 'no revision'}, not {newest}: run `cladist db upgrade`", source=self.name
             )
 
     def _alembic(self, connection: Connection) -> Config:
@@ -113,7 +114,7 @@ def _make_engine(url: str) -> Engine:
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
         raise DatabaseError("CLADIST_DATABASE_URL is not a database URL (sqlite:///FILE or postgresql://...)") from None
     if engine.dialect.name not in _BACKENDS:
-        raise DatabaseError(f"CLADIST_DATABASE_URL: {engine.dialect.name!r} is none of {', '.join(_BACKENDS)}")
+        raise DatabaseError(f"{engine.dialect.name!r} is none of {', '.join(_BACKENDS)}", source="CLADIST_DATABASE_URL")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -139,8 +140,4 @@ def _one_line_errors(name: str) -> Iterator[None]:
     except SqlDatabaseError as error:
         if type(error) not in (OperationalError, SqlDatabaseError):
             raise
-        raise DatabaseError(f"{name}: {_first_line(error)}") from error
-
-
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+        raise DatabaseError(first_line(error.orig or error), source=name) from error

@@ -19,8 +19,8 @@ from classifier.errors import (
     AssetNotFoundError,
     FetchTimeoutError,
     ForbiddenAddressError,
-    first_line,
 )
+from taxonomy.errors import first_line
 from worker.errors import RetryableError
 from worker.network.allowance import Allowance
 

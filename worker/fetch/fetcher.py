@@ -34,7 +34,7 @@ class Fetcher:
         try:
             return _collect(self._source(uri).chunks(uri, allowance), allowance)
         except AssetError as error:
-            raise type(error)(f"{shown(uri)}: {redacted(str(error))}") from None
+            raise type(error)(redacted(str(error)), source=shown(uri)) from None
         except RetryableError as error:
             raise RetryableError(f"{shown(uri)}: {redacted(str(error))}") from None
 

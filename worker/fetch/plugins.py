@@ -5,7 +5,8 @@ from collections.abc import Generator
 from importlib.metadata import entry_points
 from typing import cast
 
-from classifier.errors import AccessDeniedError, AssetError, first_line
+from classifier.errors import AccessDeniedError, AssetError
+from taxonomy.errors import first_line
 from worker.errors import RetryableError
 from worker.fetch.source import AssetSource
 from worker.network.allowance import Allowance

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.config import Precision
-from classifier.errors import BundleError
+from classifier.errors import BundleNotFoundError
 from classifier.inference.predictor import Predictor
 from taxonomy.changes.diff import Difference
 from taxonomy.changes.mapping import NO_MAPPING, NodeMapping
@@ -33,7 +33,7 @@ class Predictors:
         self._loaded: OrderedDict[int, tuple[int, Predictor]] = OrderedDict()  # bundle -> (release, what answers in it)
 
     def get(self, bundle_id: int) -> Predictor:
-        """The predictor of a bundle. Raises BundleError when its folder is gone or holds something else by now."""
+        """The predictor of a bundle. Raises BundleError when its folder is gone, damaged or holds another."""
         with self._lock, self._database.read() as session:
             serving = serving_release(session, bundle_id)
             if bundle_id not in self._loaded or self._loaded[bundle_id][0] != serving.id:
@@ -55,7 +55,8 @@ def _read(session: Session, row: BundleRow) -> Bundle:
     bundle = read_bundle(Path(row.folder))
     bundle.require_release(own.release, f"the database for {row.model}")
     if bundle.model != row.model:
-        raise BundleError(f"holds {bundle.model} by now, not {row.model}: add the bundle again", source=row.folder)
+        what = f"holds {bundle.model} by now, not {row.model}: add the bundle again"
+        raise BundleNotFoundError(what, source=row.folder)
     return bundle
 
 

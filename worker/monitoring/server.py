@@ -29,7 +29,7 @@ def serve_monitors(host: str, port: int, health: Health) -> Iterator[int]:
     try:
         server = ThreadingHTTPServer((host, port), _handler(health))
     except OSError as error:
-        raise CladistError(f"CLADIST_MONITOR_PORT: {host}:{port}: {error.strerror}") from None
+        raise CladistError(f"{host}:{port}: {error.strerror}", source="CLADIST_MONITOR_PORT") from None
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="cladist-monitors", daemon=True)
     thread.start()

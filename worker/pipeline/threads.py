@@ -111,7 +111,7 @@ class Line:
         except DatabaseError:
             raise
         except BundleError as error:
-            self._fail_all(items, error, Code(error.code))
+            self._fail_all(items, error, error.code)
         except RetryableError as error:
             self._fail_all(items, error)
         except Exception as error:
@@ -162,7 +162,7 @@ class Line:
             with about([item.claim]):
                 action()
         except AssetError as error:
-            item.fail(error, Code(error.code))
+            item.fail(error, error.code)
         except RetryableError as error:
             item.fail(error)
         except Exception as error:

@@ -1,7 +1,6 @@
 """The logs of a worker: one JSON object a line for programs, or text for people; no secret in either."""
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
@@ -10,17 +9,10 @@ import structlog
 from celery import signals
 from structlog.typing import Processor
 
-_PASSWORD = re.compile(r"(://[^:/?#\s\"'@]*):[^/\s\"']*@")
-_PARAMETER = re.compile(
-    r"(?i)\b([\w.-]*(?:password|passwd|secret|token|signature|credential|api_?key|access_?key|\bsig)[\w.-]*=)[^&\s\"'\\,;]+"
-)
+from worker.telemetry.redaction import redacted_line
+
 # Heard from WARNING on, unless debugging.
 _QUIET = ("alembic", "amqp", "celery", "kombu", "opentelemetry", "urllib3")
-
-
-def redact(text: str) -> str:
-    """The text without the passwords in URLs and the values of parameters that are named like secrets."""
-    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def configure_logging(log_format: str, level: str, worker: str) -> None:
@@ -40,7 +32,8 @@ class _Redacting(structlog.stdlib.ProcessorFormatter):
     """Redacts the whole line, tracebacks included, so that nothing passes by another way."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        """The line that the record becomes."""
+        return redacted_line(super().format(record))
 
 
 def _formatter(*, as_text: bool, worker: str) -> logging.Formatter:

@@ -1,9 +1,17 @@
-"""URIs as people may see them: without passwords, signatures and tokens."""
+"""Texts as people may see them: without passwords, signatures and tokens.
+
+Two measures: what we say of a URI hides every value in it (`redacted`), for any of them may be a secret. A whole log
+line hides only what is named like a secret (`redacted_line`), so that it can still be read.
+"""
 
 import re
 
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
 _QUERY = re.compile(r"[?#][^\s'\"<>]*")
+_PASSWORD = re.compile(r"(://[^:/?#\s\"'@]*):[^/\s\"']*@")
+_PARAMETER = re.compile(
+    r"(?i)\b([\w.-]*(?:password|passwd|secret|token|signature|credential|api_?key|access_?key|\bsig)[\w.-]*=)[^&\s\"'\\,;]+"
+)
 _SHOWN_CHARS = 200
 
 
@@ -17,6 +25,11 @@ def shown(uri: str) -> str:
     safe = redacted(uri)
     half = _SHOWN_CHARS // 2
     return safe if len(safe) <= _SHOWN_CHARS else f"{safe[:half]}...{safe[-half:]}"
+
+
+def redacted_line(text: str) -> str:
+    """The text without the passwords in URLs and the values of parameters that are named like secrets."""
+    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def _hidden_values(query: re.Match[str]) -> str:

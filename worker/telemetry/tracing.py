@@ -31,7 +31,8 @@ def start_tracing(exporter: "SpanExporter | None" = None, *, at_once: bool = Fal
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 (an extra)
         from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor  # noqa: PLC0415 (an extra)
     except ModuleNotFoundError:
-        raise CladistError("CLADIST_TRACES: OpenTelemetry is not installed: pip install 'cladist[otel]'") from None
+        what = "OpenTelemetry is not installed: pip install 'cladist[otel]'"
+        raise CladistError(what, source="CLADIST_TRACES") from None
     processor = SimpleSpanProcessor if at_once else BatchSpanProcessor
     provider = TracerProvider(resource=Resource.create({"service.name": "cladist"}))
     provider.add_span_processor(processor(exporter or OTLPSpanExporter()))

@@ -6,8 +6,8 @@ from io import StringIO
 
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.paths import split_path, taxonomy_of_paths
-from taxonomy.graph import Taxonomy
+from taxonomy.formats.tables.paths import taxonomy_of_paths
+from taxonomy.graph import Taxonomy, split_path
 
 _HEADER_HINT = "expected a header with 'image' and 'path' or 'node' (and 'split', 'weight' if you like)"
 

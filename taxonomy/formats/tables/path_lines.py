@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.paths import split_path, taxonomy_of_paths
-from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy, tidy
+from taxonomy.formats.tables.paths import taxonomy_of_paths
+from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy, split_path, tidy
 
 _ID = r"(?P<id>(?=\S*\d)[^\s,;\t]+)"
 _WITH_ID = (
@@ -91,7 +91,7 @@ def _nodes_with_ids(lines: list[Line], pattern: re.Pattern[str], source: str) ->
         above = names[:-1]
         if above and above not in ids:
             raise TaxonomyError(
-                f"line {number}: unknown parent: no line gives {PATH_SEPARATOR.join(above)!r} an id", source=source
+                f"unknown parent: no line gives {PATH_SEPARATOR.join(above)!r} an id", source=source, line=number
             )
         yield Node(node_id, names[-1], (ids[above],) if above else (), line=number)
 

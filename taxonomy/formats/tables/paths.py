@@ -1,17 +1,9 @@
 """Trees made of paths: what path lines, tier columns, labels and folders have in common."""
 
-import re
 from collections.abc import Iterable
 
 from taxonomy.errors import TaxonomyError, located
-from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy, tidy
-
-_SEPARATOR = re.compile(r"(?<!\S)>(?!\S)")
-
-
-def split_path(text: str) -> tuple[str, ...]:
-    """The names of a path written `A > B > C`, stripped; blank names are kept, for the caller to refuse."""
-    return tuple(tidy(name) for name in _SEPARATOR.split(text))
+from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy
 
 
 def taxonomy_of_paths(

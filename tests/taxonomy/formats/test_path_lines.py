@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from taxonomy import Taxonomy
-from taxonomy.formats.tables.paths import split_path
+from taxonomy.graph import split_path
 
 Read = Callable[..., Taxonomy]
 Refusal = Callable[..., str]

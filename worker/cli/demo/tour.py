@@ -122,10 +122,7 @@ def _route(database: Database, folder: Path, test: tuple[Sample, ...], progress:
 def _routed(database: Database, ids: list[int], test: tuple[Sample, ...], bundle: Bundle) -> list[Routed]:
     with database.read() as session:
         stored = {row.job_id: row.prediction for row in session.scalars(select(DecisionRow))}
-    truths = {
-        sample.node_id: PATH_SEPARATOR.join(node.name for node in bundle.taxonomy.path(sample.node_id))
-        for sample in test
-    }
+    truths = {sample.node_id: bundle.taxonomy.path_text(sample.node_id) for sample in test}
     pairs = zip(ids, test, strict=True)
     return [
         Routed(sample.image, truths[sample.node_id], stored[job_id]) for job_id, sample in pairs if job_id in stored

@@ -14,7 +14,7 @@ from worker.settings import read_settings
 
 
 @click.command()
-@click.option("--under", required=True, help="A node: its id, its path (A > B), or its name if only one has it.")
+@click.option("--under", required=True, help="A node: its id, its path (A > B), or its name or alias.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
 @click.option("--after", type=(float, int), help="CONFIDENCE ASSET_ID of the last asset of the page before.")

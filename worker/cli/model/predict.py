@@ -12,9 +12,9 @@ from classifier.images.decode import read_image_file
 from classifier.inference.decoding import DecodeOptions
 from classifier.inference.prediction import DEFAULT_TOP, AssetPrediction
 from classifier.inference.predictor import Predictor
-from taxonomy import PATH_SEPARATOR, Taxonomy
+from taxonomy import PATH_SEPARATOR, Taxonomy, TaxonomyError, find_node
 from worker.cli.model.release import release_difference, release_option, tell_unreachable
-from worker.cli.options import file_type, find_node, json_option, read_names
+from worker.cli.options import file_type, json_option, node_option, read_names
 from worker.cli.output import print_json, print_table
 from worker.cli.taxonomy.differences import mapping_option
 from worker.settings import read_settings
@@ -58,13 +58,13 @@ def predict(
     mappings: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Classify IMAGES with BUNDLE. Nodes are given by id or by path; @FILE names one a line."""
+    """Classify IMAGES with BUNDLE. Nodes are given by id, path (A > B), name or alias; @FILE names one a line."""
     opened = read_bundle(bundle)
     known = opened.taxonomy
     options = DecodeOptions(
         decode,
         top_k,
-        None if under is None else find_node(known, under, "--under"),
+        None if under is None else node_option(known, under, "--under"),
         _nodes(known, allow, "--allow"),
         _nodes(known, block, "--block"),
         _nodes(known, report, "--report"),
@@ -83,20 +83,25 @@ def predict(
 
 
 def _nodes(taxonomy: Taxonomy, values: Sequence[str], option: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(find_node(taxonomy, name, option) for name in read_names(values, option)))
+    return tuple(dict.fromkeys(node_option(taxonomy, name, option) for name in read_names(values, option)))
 
 
 def _bins(taxonomy: Taxonomy, values: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """NAME=NODE,NODE; a name given again gets more nodes, and a node whose own id has a comma is taken whole."""
+    """NAME=NODE,NODE; a name given again gets more nodes, and a node that is called something with a comma is one."""
     found: dict[str, tuple[str, ...]] = {}
     for value in values:
         name, _, nodes = (part.strip() for part in value.partition("="))
         if not (name and nodes):
             raise click.UsageError(f"--bin takes NAME=NODE,NODE, not {value!r}")
-        listed = [nodes] if nodes in taxonomy else [part.strip() for part in nodes.split(",") if part.strip()]
-        ids = [find_node(taxonomy, node, "--bin") for node in listed]
-        found[name] = tuple(dict.fromkeys([*found.get(name, ()), *ids]))
+        found[name] = tuple(dict.fromkeys([*found.get(name, ()), *_listed(taxonomy, nodes)]))
     return found
+
+
+def _listed(taxonomy: Taxonomy, nodes: str) -> list[str]:
+    try:
+        return [find_node(taxonomy, nodes).id]
+    except TaxonomyError:
+        return [node_option(taxonomy, part.strip(), "--bin") for part in nodes.split(",") if part.strip()]
 
 
 def _print_prediction(prediction: AssetPrediction) -> None:

@@ -7,6 +7,7 @@ import click
 from classifier.bundles.bundle import Bundle
 from taxonomy import read_taxonomy, release
 from taxonomy.changes.diff import Difference, diff
+from taxonomy.errors import some_of
 from worker.cli.options import file_type
 from worker.cli.taxonomy.differences import merged_mapping
 
@@ -32,5 +33,4 @@ def release_difference(bundle: Bundle, taxonomy_file: Path | None, mappings: tup
 def tell_unreachable(unreachable: tuple[str, ...]) -> None:
     """Name, on standard error, the nodes that the bundle cannot answer."""
     if unreachable:
-        more = f" and {len(unreachable) - _SHOWN} more" if len(unreachable) > _SHOWN else ""
-        click.echo(f"nodes that the bundle cannot answer: {', '.join(unreachable[:_SHOWN])}{more}", err=True)
+        click.echo(f"nodes that the bundle cannot answer: {some_of(unreachable, _SHOWN)}", err=True)
