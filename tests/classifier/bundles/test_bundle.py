@@ -27,11 +27,25 @@ def bundle(trained: Bundle, tmp_path: Path) -> Bundle:
     return read_bundle(shutil.copytree(trained.folder, tmp_path / "bundle"))
 
 
-def refused(folder: Path, kind: type[BundleError] = BundleError) -> str:
+def refusal(folder: Path, kind: type[BundleError] = BundleError) -> BundleError:
     with pytest.raises(kind) as caught:
         read_bundle(folder).load_net()
     assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return caught.value
+
+
+def refused(folder: Path, kind: type[BundleError] = BundleError) -> str:
+    return str(refusal(folder, kind))
+
+
+def test_codes_tell_the_truth(bundle: Bundle) -> None:
+    """No bundle, one that is damaged, and one that is in the way are three things."""
+    with pytest.raises(BundleError) as caught:
+        write_bundle(bundle.folder, bundle.load_net(), bundle.info, bundle.taxonomy, Calibration())
+    assert caught.value.code is None  # no job fails with it
+    assert refusal(bundle.folder / "none").code == "bundle_not_found"
+    (bundle.folder / "calibration.json").write_text("{")
+    assert refusal(bundle.folder).code == "bundle_unusable"
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:

@@ -1,9 +1,14 @@
 """The table of moves."""
 
 import itertools
+import re
+from pathlib import Path
 
 from classifier import errors
+from taxonomy import CladistError
 from worker.states import FINISHED, MOVES, OPEN, Code, Status, sources
+
+REPOSITORY = Path(__file__).parents[3]
 
 
 def test_every_status_has_its_moves() -> None:
@@ -27,6 +32,9 @@ def test_a_finished_job_only_ever_becomes_queued_again() -> None:
 
 def test_every_code_of_an_asset_or_bundle_error_is_a_documented_code() -> None:
     """The classifier's codes are words that jobs may fail with."""
-    codes = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CladistError)]
+    codes = {kind.code for kind in kinds if kind.code is not None}
     assert codes <= {code.value for code in Code}
     assert "unreadable_image" in codes
+    explained = re.findall(r"^\| `([a-z_]+)` \|", (REPOSITORY / "docs" / "assets.md").read_text(), re.MULTILINE)
+    assert sorted(explained) == sorted(Code)
