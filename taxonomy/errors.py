@@ -52,7 +52,12 @@ def located(source: str | Path, line: int | None = None, part: str = "") -> Iter
 
 
 def first_line(error: BaseException) -> str:
-    """What a library's error says, in one line: its heading, and what follows where the heading ends in a colon."""
+    """What an error of a library or of the system says, in one line.
+
+    That is its heading, with the line after it where it ends in a colon; of an OSError what the system says of it.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return str(error.strerror)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
 

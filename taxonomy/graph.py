@@ -22,8 +22,10 @@ _MAX_NAMED = 5  # nodes that one message names before it counts the rest
 class Node:
     """One node and the ids of its parents; a root has none.
 
-    `part_of` holds the ids of the wholes that it is a part of: a kind of edge of its own, along which nothing spreads.
-    `line` is where a file gave the node. It only serves messages: it is no part of equality or of the release.
+    names: the name by locale. assignable: an asset may be labelled with the node although it has children.
+    replaced_by: the id of the node to use instead. part_of: the ids of the nodes that it is a part of; these are not
+    is-a edges, and neither labels nor probabilities pass along them. line: where the file has the node, for messages
+    only; it counts neither for equality nor for the release. Texts are tidied: see `tidy`.
     """
 
     id: str
@@ -56,7 +58,7 @@ class Node:
 
 
 class Taxonomy:
-    """Nodes joined by is-a edges; ragged depth and several parents are normal.
+    """Nodes joined by is-a edges; leaves may lie at different levels, and a node may have several parents.
 
     Raises TaxonomyError, naming the nodes (and the lines, where the nodes carry them), on: no node at all, a blank id
     or name, a duplicate id, an unknown parent, a self edge, a cycle, two siblings of one name, more than 1,000 levels.
@@ -249,7 +251,7 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
 
 
 def tidy(text: str) -> str:
-    """Text in Unicode NFC with its white space collapsed, as ids and names are kept."""
+    """The text in Unicode NFC, without white space at its ends and with one space for any other: as ids and names are."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 

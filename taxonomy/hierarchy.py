@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from taxonomy.arrays import Bools, Floats, Ints
 from taxonomy.errors import TaxonomyError
-from taxonomy.graph import Taxonomy
+from taxonomy.graph import PATH_SEPARATOR, Taxonomy
 from taxonomy.release import release
 
 
@@ -93,8 +93,12 @@ class Hierarchy:
     @cached_property
     def level_slices(self) -> tuple[slice, ...]:
         """For level 1, 2, ...: the contiguous run of its nodes."""
-        bounds = np.searchsorted(self.levels, np.arange(1, self.depth + 2))
-        return tuple(slice(int(start), int(end)) for start, end in pairwise(bounds))
+        return _runs(self.levels, 1, self.depth)
+
+    @cached_property
+    def edge_slices(self) -> tuple[slice, ...]:
+        """For level 2, 3, ...: the contiguous run of the edges that lead to its nodes."""
+        return _runs(self.levels[self.edges[:, 1]], 2, self.depth)
 
     @cached_property
     def parents(self) -> tuple[Ints, ...]:
@@ -145,6 +149,16 @@ class Hierarchy:
         while len(above := self.parents[steps[-1]]):
             steps.append(int(above[0 if probs is None else int(np.argmax(probs[above]))]))
         return tuple(reversed(steps))
+
+    def path_text(self, node: int) -> str:
+        """The names of `path`, written `A > B > C`."""
+        return PATH_SEPARATOR.join(self.names[step] for step in self.path(node))
+
+
+def _runs(levels: Ints, first: int, last: int) -> tuple[slice, ...]:
+    """For each level from first to last: where it stands in levels, which ascend."""
+    bounds = np.searchsorted(levels, np.arange(first, last + 2))
+    return tuple(slice(int(start), int(end)) for start, end in pairwise(bounds))
 
 
 def _lineage(parents: Sequence[Sequence[int]]) -> csr_array:

@@ -63,18 +63,22 @@ class _InMemory:
         self._taxonomy = taxonomy
 
     def by_id(self, text: str) -> list[Candidate]:
+        """By id."""
         return self._candidates([text] if text in self._taxonomy else [])
 
     def by_path(self, names: tuple[str, ...]) -> list[Candidate]:
+        """By any path."""
         try:
             return self._candidates([self._taxonomy.find_path(names).id])
         except TaxonomyError:
             return []
 
     def by_name(self, text: str) -> list[Candidate]:
+        """By name."""
         return self._candidates(self._taxonomy.ids_by_name.get(text, ()))
 
     def by_alias(self, text: str) -> list[Candidate]:
+        """By alias or name by locale."""
         return self._candidates(self._taxonomy.ids_by_alias.get(text, ()))
 
     def _candidates(self, ids: Sequence[str]) -> list[Candidate]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from taxonomy import CladistError, Node, Taxonomy, TaxonomyError
 from taxonomy.arrays import Floats
-from taxonomy.errors import located
+from taxonomy.errors import first_line, located
 from taxonomy.graph import tidy
 
 _ATTRIBUTE = re.compile(r"""@attribute\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\S+)\s+(\w+|{)(.*)""", re.IGNORECASE)
@@ -152,7 +152,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise TableError(getattr(error, "strerror", None) or str(error), source=path) from None
+        raise TableError(first_line(error), source=path) from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -108,7 +108,7 @@ def _read_model(path: Path, kind: type[_Model]) -> _Model:
             raise BundleError(f"larger than {_MAX_JSON_BYTES} bytes", source=path)
         return kind.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise BundleError(error.strerror or str(error), source=path) from None
+        raise BundleError(first_line(error), source=path) from None
     except ValidationError as error:
         first = error.errors()[0]
         raise BundleError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", source=path) from None
@@ -121,5 +121,5 @@ def _version(folder: Path) -> str:
             with (folder / name).open("rb") as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         except OSError as error:
-            raise BundleError(error.strerror or str(error), source=folder / name) from None
+            raise BundleError(first_line(error), source=folder / name) from None
     return digest.hexdigest()[:_VERSION_DIGITS]

@@ -9,7 +9,7 @@ import numpy as np
 from classifier.data.class_balance import node_counts
 from classifier.data.manifest import Sample, carried_nodes
 from classifier.datacheck.findings import Finding
-from taxonomy import PATH_SEPARATOR, Hierarchy
+from taxonomy import Hierarchy
 from taxonomy.arrays import Ints
 from taxonomy.errors import some_of
 
@@ -30,10 +30,6 @@ class Counts:
     hierarchy: Hierarchy
     images: Ints
     train: Ints
-
-    def path(self, node: int) -> str:
-        """The names from a root to the node."""
-        return PATH_SEPARATOR.join(self.hierarchy.names[step] for step in self.hierarchy.path(node))
 
 
 def count_images(samples: Sequence[Sample], hierarchy: Hierarchy) -> Counts:
@@ -88,14 +84,16 @@ def _without_samples(counts: Counts) -> Iterator[Finding]:
     below = np.bincount(inside.indices, minlength=len(hierarchy)) - empty  # (N,) empty nodes strictly below
     for node in topmost:
         more = f", nor the {below[node]} nodes below it" if below[node] else ""
-        yield Finding("node_without_samples", "warning", counts.path(int(node)), f"no image has this label{more}")
+        yield Finding(
+            "node_without_samples", "warning", counts.hierarchy.path_text(int(node)), f"no image has this label{more}"
+        )
 
 
 def _single_samples(counts: Counts) -> Iterator[Finding]:
     terminals = counts.hierarchy.terminals
     for node in terminals[counts.images[terminals] == 1]:
         what = "one image alone: it can be trained on or measured on, not both"
-        yield Finding("node_with_one_sample", "warning", counts.path(int(node)), what)
+        yield Finding("node_with_one_sample", "warning", counts.hierarchy.path_text(int(node)), what)
 
 
 def _too_fine(counts: Counts, min_images: int) -> Iterator[Finding]:
@@ -109,7 +107,7 @@ def _too_fine(counts: Counts, min_images: int) -> Iterator[Finding]:
             yield Finding("too_fine", "warning", "the whole taxonomy", f"{which}: nothing above has enough either")
         else:
             advice = f"label at this node instead, which has {train[coarser]}, or find more"
-            yield Finding("too_fine", "warning", counts.path(coarser), f"{which}: {advice}")
+            yield Finding("too_fine", "warning", counts.hierarchy.path_text(coarser), f"{which}: {advice}")
     for level, nodes in enumerate(hierarchy.level_slices, 1):
         known = hierarchy.is_terminal[nodes] & (train[nodes] > 0)
         thin_count, known_count = int(thin[nodes].sum()), int(known.sum())
@@ -124,7 +122,7 @@ def _lopsided(counts: Counts) -> Iterator[Finding]:
         if len(held) < 2:  # noqa: PLR2004 (one node cannot be lopsided)
             continue
         median, most = float(np.median(held)), int(held.max())
-        fullest = counts.path(nodes.start + int(np.argmax(counts.train[nodes])))
+        fullest = counts.hierarchy.path_text(nodes.start + int(np.argmax(counts.train[nodes])))
         what = f"{len(held)} nodes with {held.min()} to {most} training images, median {median:g}; most at {fullest}"
         severe = most > _LOPSIDED * median
         yield Finding("imbalance", "warning" if severe else "note", f"level {level}", what)

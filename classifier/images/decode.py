@@ -76,7 +76,7 @@ def read_image_file(path: Path) -> bytes:
     except (FileNotFoundError, NotADirectoryError):
         raise AssetNotFoundError("no such file", source=path) from None
     except (PermissionError, IsADirectoryError) as error:
-        raise AccessDeniedError(str(error.strerror), source=path) from None
+        raise AccessDeniedError(first_line(error), source=path) from None
     except (OSError, ValueError) as error:
         raise UnreadableImageError(str(error), source=path) from None
     if len(content) > MAX_FILE_BYTES:

@@ -4,8 +4,6 @@ Source: Karthik et al., "No cost likelihood manipulation at test time for making
 2021: conditional risk minimisation over the LCA heights of Bertinetto et al., "Making better mistakes", CVPR 2020.
 """
 
-from itertools import pairwise
-
 import numpy as np
 
 from taxonomy import Hierarchy
@@ -26,10 +24,8 @@ def expected_costs(probs: Floats, masses: Floats, hierarchy: Hierarchy) -> Float
     missed = np.full(len(hierarchy), np.inf)  # the expected cost of truths that are not under the node
     roots = hierarchy.level_slices[0]
     missed[roots] = (heights.max() + 1) * (1 - probs[roots])
-    levels = hierarchy.levels[hierarchy.edges[:, 1]]
-    bounds = np.searchsorted(levels, np.arange(2, hierarchy.depth + 2))
-    for start, end in pairwise(bounds):
-        parents, children = hierarchy.edges[start:end].T
+    for level in hierarchy.edge_slices:
+        parents, children = hierarchy.edges[level].T
         np.minimum.at(missed, children, missed[parents] + heights[parents] * (probs[parents] - probs[children]))
     covered = probs.copy()
     covered[hierarchy.terminals] -= masses  # the node itself as the truth costs nothing

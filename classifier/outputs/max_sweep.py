@@ -1,8 +1,5 @@
 """The maximum over what lies below each node, level by level."""
 
-from itertools import pairwise
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,9 +16,7 @@ class MaxSweep(nn.Module):
 
     def __init__(self, hierarchy: Hierarchy) -> None:
         super().__init__()
-        child_levels = hierarchy.levels[hierarchy.edges[:, 1]]
-        bounds = np.searchsorted(child_levels, np.arange(2, hierarchy.depth + 2))
-        self._steps = tuple(slice(int(start), int(end)) for start, end in pairwise(bounds))[::-1]
+        self._steps = hierarchy.edge_slices[::-1]
         self._jumps = (hierarchy.depth - 1).bit_length()
         self.register_buffer("_edges", torch.from_numpy(hierarchy.edges), persistent=False)
 

@@ -1,7 +1,5 @@
 """From probabilities of nodes to those of exactly the terminals, and back."""
 
-from itertools import pairwise
-
 import numpy as np
 
 from taxonomy import Hierarchy
@@ -15,9 +13,7 @@ class Terminals:
         self._hierarchy = hierarchy
         self._below = hierarchy.incidence.T.tocsr()  # (N, T)
         self._sums = self._below.astype(np.float64)
-        child_levels = hierarchy.levels[hierarchy.edges[:, 1]]
-        bounds = np.searchsorted(child_levels, np.arange(2, hierarchy.depth + 2))
-        self._steps = [hierarchy.edges[start:end] for start, end in pairwise(bounds)][::-1]
+        self._steps = [hierarchy.edges[level] for level in reversed(hierarchy.edge_slices)]
 
     def under(self, position: int) -> Bools:
         """(T,) whether a terminal is the node at this position or lies under it."""

@@ -11,7 +11,7 @@ from classifier.report.confusion import ABOVE_ROOTS, STAYS, WrongTurns
 from classifier.report.curves import TARGETS, Coverage, NamedCurve, Reliability
 from classifier.report.mistakes import Mistake, jpeg_uri
 from classifier.report.nodes import LevelSpread, NodeScore
-from taxonomy import PATH_SEPARATOR, Hierarchy
+from taxonomy import Hierarchy
 from taxonomy.arrays import Ints
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ class Names:
 
     def path(self, node: int) -> str:
         """The names from a root to the node; of ABOVE_ROOTS, what it means."""
-        if node == ABOVE_ROOTS:
-            return "At the roots"
-        return PATH_SEPARATOR.join(self.hierarchy.names[step] for step in self.hierarchy.path(node))
+        return "At the roots" if node == ABOVE_ROOTS else self.hierarchy.path_text(node)
 
 
 def render(findings: Findings, pictures: Mapping[str, bytes]) -> str:

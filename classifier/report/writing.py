@@ -18,6 +18,7 @@ from classifier.report.mistakes import confident_mistakes
 from classifier.report.nodes import accuracy_by_size, level_spreads, node_totals, worst_nodes
 from classifier.report.page import Findings, Names, Subject, render
 from taxonomy.arrays import Ints
+from taxonomy.errors import first_line
 
 PAGE = "report.html"
 _PARENTS, _PAIRS, _ROOTS, _WORST, _MISTAKES, _PANELS = 10, 6, 14, 25, 24, 12  # what is shown at most
@@ -53,7 +54,7 @@ def write_report(folder: Path, evaluated: Evaluated, against: tuple[str, Climbs]
             path = folder / name
             replace_file(path, content)
     except OSError as error:
-        raise ReportError(error.strerror or str(error), source=path) from None
+        raise ReportError(first_line(error), source=path) from None
     return folder / PAGE
 
 

@@ -36,6 +36,7 @@ from classifier.training.trainer import CHECKPOINT_GLOB, fit
 from classifier.training.warm_start import warm_start
 from taxonomy import CladistError, Hierarchy, Taxonomy, release
 from taxonomy.changes.diff import Difference
+from taxonomy.errors import first_line
 
 Start = tuple[Bundle, Difference]  # a bundle to begin with, and what changed from its release to that of the training
 
@@ -81,7 +82,7 @@ def train_bundle(
         if not any(work.glob(CHECKPOINT_GLOB)):  # nothing to resume: the same command may be given again
             shutil.rmtree(work)
         if isinstance(error, OSError):  # a full disk, say
-            raise TrainingError(f"cannot be written: {error.strerror or error}", source=work) from None
+            raise TrainingError(f"cannot be written: {first_line(error)}", source=work) from None
         raise
     served = replace(model, net=serving_net(model.net, default_device(), model.size_px))
     calibration = calibrate(

@@ -1,1 +1,1 @@
-"""What changes between two releases of a taxonomy: differences, mappings, and the matching of nodes."""
+"""What changes between two releases: differences, mappings, the matching of nodes. Knows no stored labels."""

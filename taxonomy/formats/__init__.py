@@ -1,1 +1,4 @@
-"""Taxonomy files, one module a format; `protocol` says what a format offers, `reading` finds the right one."""
+"""Taxonomy files, one module for each format. Reads and writes graphs; compares none and compiles none.
+
+`protocol` says what a format offers, `registry` which ones there are, `reading` finds the one that a file is in.
+"""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, first_line
 from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
@@ -27,7 +27,7 @@ def _nodes(root: Path) -> Iterator[Node]:
                 entries = sorted(found, key=lambda entry: entry.name)
             below = [e for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False)]
         except OSError as error:
-            raise TaxonomyError(error.strerror or str(error), source=folder) from None
+            raise TaxonomyError(first_line(error), source=folder) from None
         holds_images = any(Path(entry.name).suffix.lower() in IMAGE_SUFFIXES for entry in entries)
         if names:
             parents = (PATH_SEPARATOR.join(names[:-1]),) if len(names) > 1 else ()

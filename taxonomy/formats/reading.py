@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, first_line
 from taxonomy.formats.folder import taxonomy_of_folder
 from taxonomy.formats.json.text import load_json
 from taxonomy.formats.protocol import Format, TextFormat
@@ -56,7 +56,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise TaxonomyError(f"not UTF-8 text (byte {error.start})", source=path) from None
     except OSError as error:
-        raise TaxonomyError(error.strerror or str(error), source=path) from None
+        raise TaxonomyError(first_line(error), source=path) from None
     except ValueError as error:
         raise TaxonomyError(f"{str(path)!r}: {error}") from None
     if "\0" in text:

@@ -69,9 +69,8 @@ def parse_jsonld(text: str, source: str) -> Taxonomy:
 
 def write_turtle(taxonomy: Taxonomy) -> str:
     """Turtle that reads back as the same release."""
-    from rdflib import OWL, RDF, SKOS, DCTERMS, BNode, Graph, Literal, Namespace, URIRef  # noqa: PLC0415, I001 (lazy)
+    from rdflib import OWL, RDF, SKOS, DCTERMS, Graph, Literal, Namespace, URIRef  # noqa: PLC0415, I001 (lazy)
 
-    del BNode
     graph, own = Graph(), Namespace(_OWN)
     for prefix, namespace in (("skos", SKOS), ("owl", OWL), ("dcterms", DCTERMS), ("cladist", own)):
         graph.bind(prefix, namespace)

@@ -30,6 +30,7 @@ class _Stored:
         self._release_id = release_id
 
     def by_id(self, text: str) -> list[Candidate]:
+        """By id."""
         return self._where(NodeRow.node_id == text)
 
     def by_path(self, names: tuple[str, ...]) -> list[Candidate]:
@@ -46,9 +47,11 @@ class _Stored:
         return [each for each in namesakes if each.node_id == found.id]
 
     def by_name(self, text: str) -> list[Candidate]:
+        """By name."""
         return self._where(NodeRow.name == text)
 
     def by_alias(self, text: str) -> list[Candidate]:
+        """By alias or name by locale."""
         aliased = select(AliasRow.node_id).where(AliasRow.release_id == self._release_id, AliasRow.alias == text)
         return self._where(NodeRow.node_id.in_(aliased))
 

@@ -1,1 +1,1 @@
-"""Fetch the bytes of an asset from where its URI says, if that is allowed; see `fetcher`."""
+"""Fetch the bytes of an asset from where its URI says, if that is allowed. Decodes none of them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from classifier.errors import AccessDeniedError, AssetError, AssetNotFoundError
+from taxonomy.errors import first_line
 from worker.errors import RetryableError
 from worker.network.allowance import Allowance
 
@@ -94,5 +95,5 @@ def _meaning(error: OSError) -> AssetError | RetryableError:
     if error.errno in _MISSING:
         return AssetNotFoundError("no such file")
     if error.errno in _DENIED:
-        return AccessDeniedError(str(error.strerror))
-    return RetryableError(str(error.strerror or error))
+        return AccessDeniedError(first_line(error))
+    return RetryableError(first_line(error))

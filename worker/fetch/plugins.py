@@ -37,6 +37,7 @@ class _Outside:
         self._inner = inner
 
     def chunks(self, uri: str, allowance: Allowance) -> Generator[bytes]:
+        """What the source yields. Raises AssetError, RetryableError, and nothing else."""
         try:
             yield from self._inner.chunks(uri, allowance)
         except (AssetError, RetryableError):

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from taxonomy.errors import first_line
 from worker.catalog.serving import active_bundle
 from worker.db.engine import Database
 from worker.db.statements import insert_rows, is_any_of
@@ -74,7 +75,7 @@ def read_requests(path: Path) -> Iterator[Request]:
                 except SubmissionError as error:
                     raise SubmissionError(str(error), source=path, line=reader.line_num) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SubmissionError(getattr(error, "strerror", None) or str(error), source=path) from None
+        raise SubmissionError(first_line(error), source=path) from None
 
 
 def asset_uri(address: str, base: Path) -> str:

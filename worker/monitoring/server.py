@@ -12,6 +12,7 @@ from typing import Any
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from taxonomy import CladistError
+from taxonomy.errors import first_line
 from worker.monitoring.health import Health
 from worker.telemetry.metrics import REGISTRY
 
@@ -29,7 +30,7 @@ def serve_monitors(host: str, port: int, health: Health) -> Iterator[int]:
     try:
         server = ThreadingHTTPServer((host, port), _handler(health))
     except OSError as error:
-        raise CladistError(f"{host}:{port}: {error.strerror}", source="CLADIST_MONITOR_PORT") from None
+        raise CladistError(f"{host}:{port}: {first_line(error)}", source="CLADIST_MONITOR_PORT") from None
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="cladist-monitors", daemon=True)
     thread.start()

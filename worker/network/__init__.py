@@ -1,1 +1,1 @@
-"""Which addresses of the network may be asked, and how much each fetch may take."""
+"""Which addresses of the network may be asked, and how much each fetch may take. Knows no assets."""

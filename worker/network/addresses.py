@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from classifier.errors import AssetNotFoundError, ForbiddenAddressError
+from taxonomy.errors import first_line
 from worker.errors import RetryableError
 
 log = logging.getLogger("cladist.fetch")
@@ -35,7 +36,7 @@ def resolve_by_system(host: str) -> list[str]:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno in (socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM):
-            raise RetryableError(f"the host's name cannot be resolved now: {error.strerror}") from None
+            raise RetryableError(f"the host's name cannot be resolved now: {first_line(error)}") from None
         raise AssetNotFoundError("no such host") from None
     except UnicodeError:
         raise AssetNotFoundError("no such host") from None

@@ -73,20 +73,25 @@ class _TimedStream(httpcore2.NetworkStream):
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """At most so many bytes. Raises FetchTimeoutError when the time of the fetch is over."""
         return self._inner.read(max_bytes, _bounded(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of it. Raises FetchTimeoutError when the time of the fetch is over."""
         self._inner.write(buffer, _bounded(timeout))
 
     def close(self) -> None:
+        """Close the connection."""
         self._inner.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
+        """The same connection under TLS, under the same time."""
         return _TimedStream(self._inner.start_tls(ssl_context, server_hostname, _bounded(timeout)))
 
     def get_extra_info(self, info: str) -> Any:
+        """What the connection below says of itself."""
         return self._inner.get_extra_info(info)
 
 

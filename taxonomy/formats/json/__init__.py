@@ -1,1 +1,1 @@
-"""Taxonomies in JSON other than our own canonical form: nested nodes, and lists of nodes that name each other."""
+"""Taxonomies in JSON other than our own canonical form: nested, or lists of nodes that name each other. No table."""

@@ -1,1 +1,1 @@
-"""`cladist data`."""
+"""`cladist data`: options and output of the checks in `classifier.datacheck`."""

@@ -21,6 +21,7 @@ class _QueueName(click.ParamType[str]):
     name = "queue"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself; fails on any other sign."""
         if not re.fullmatch(_NAME, value):
             self.fail(f"{value[:80]!r} is no name of a queue: 1 to 64 letters, digits, '_', '.' and '-'", param, ctx)
         return str(value)

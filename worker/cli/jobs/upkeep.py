@@ -25,6 +25,7 @@ class _Duration(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """What the number and the unit mean, at most a hundred years; fails on anything else."""
         match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smhdw])", value)
         if match is None:
             self.fail(

@@ -73,7 +73,7 @@ def convert(*, file: Path, format_name: str | None, to: str, out: Path | None) -
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise click.FileError(str(out), error.strerror) from None
+        raise click.FileError(str(out), first_line(error)) from None
 
 
 for _command in (diff, *COMMANDS):
