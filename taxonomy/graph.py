@@ -251,7 +251,7 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
 
 
 def tidy(text: str) -> str:
-    """The text in Unicode NFC, without white space at its ends and with one space for any other: as ids and names are."""
+    """The text in Unicode NFC, stripped, with one space for any white space inside: the form of ids and names."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 

@@ -1,6 +1,7 @@
-"""Hierarchical metrics: plain functions on arrays of node positions, all of them for DAGs. Reads no file, knows no model.
+"""Hierarchical metrics: plain functions on arrays of node positions, all for DAGs. No files, no model.
 
-overlap: precision, recall and F1 of ancestors. distance: how far a mistake is. operating_curve: accuracy against information.
+overlap: precision, recall and F1 of ancestors. distance: how far off a mistake is.
+operating_curve: accuracy against information.
 """
 
 from taxonomy.metrics.distance import hierarchical_distance, lca_distances, lca_heights, mistake_severity

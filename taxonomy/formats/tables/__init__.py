@@ -1,1 +1,1 @@
-"""Taxonomies in lines and columns: paths, levels, edges, nodes with the ids of their parents, and labels.csv. No JSON."""
+"""Taxonomies in lines and columns: paths, levels, edges, nodes with their parents' ids, labels.csv. No JSON."""

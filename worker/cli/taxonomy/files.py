@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from taxonomy import Hierarchy, Taxonomy, read_taxonomy
+from taxonomy.errors import first_line
 from taxonomy.formats.reading import write_taxonomy
 from worker.cli.options import file_type, json_option
 from worker.cli.output import print_json, print_table
