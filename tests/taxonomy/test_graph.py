@@ -6,6 +6,7 @@ import networkx as nx
 import pytest
 from hypothesis import given
 from random_taxonomies import dags, naive_height
+from small_taxonomies import outdoor_shop
 
 from taxonomy import Node, Taxonomy, TaxonomyError
 
@@ -13,17 +14,7 @@ from taxonomy import Node, Taxonomy, TaxonomyError
 @pytest.fixture
 def shop() -> Taxonomy:
     """Boots stand at level 3: they are footwear at level 2 and, by a second way, outdoor at level 1."""
-    return Taxonomy(
-        [
-            Node("boots", "Boots", ("foot", "out")),
-            Node("foot", "Footwear", ("wear",), assignable=True),
-            Node("out", "Outdoor"),
-            Node("sandals", "Sandals", ("foot",)),
-            Node("wear", "Clothing"),
-            Node("tents", "Tents", ("out",)),
-        ],
-        "shop",
-    )
+    return outdoor_shop("shop")
 
 
 def test_the_level_of_a_node_follows_its_deepest_parent(shop: Taxonomy) -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from random_taxonomies import balanced_tree, dags, naive_height, naive_lineage
 from scipy.sparse import csr_array
+from small_taxonomies import outdoor_shop
 
 from taxonomy import Hierarchy, Node, Taxonomy, TaxonomyError, release
 
@@ -12,18 +13,7 @@ from taxonomy import Hierarchy, Node, Taxonomy, TaxonomyError, release
 @pytest.fixture
 def hierarchy() -> Hierarchy:
     """wear, out | foot (assignable, under wear), tents (under out) | boots (under foot and out), sandals."""
-    return Hierarchy.compile(
-        Taxonomy(
-            [
-                Node("boots", "Boots", ("foot", "out")),
-                Node("foot", "Footwear", ("wear",), assignable=True),
-                Node("out", "Outdoor"),
-                Node("sandals", "Sandals", ("foot",)),
-                Node("wear", "Clothing"),
-                Node("tents", "Tents", ("out",)),
-            ]
-        )
-    )
+    return Hierarchy.compile(outdoor_shop())
 
 
 def test_the_arrays_of_a_small_dag(hierarchy: Hierarchy) -> None:

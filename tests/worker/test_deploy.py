@@ -6,12 +6,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 import yaml
+from fixture_types import MakeImages, Submitted
 from sqlalchemy import func, select, text
 
 from worker.catalog.serving import active_bundle
@@ -26,9 +27,6 @@ DEPLOY = ROOT / "docs" / "deploy"
 UNITS = sorted([*DEPLOY.glob("*.service"), *DEPLOY.glob("*.timer")])
 PAGES = sorted(DEPLOY.glob("*.md"))
 INSTALLED = "/opt/cladist/.venv/bin/cladist"
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 
 def unit(path: Path) -> configparser.ConfigParser:

@@ -5,18 +5,16 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixture_types import Encoded
 from PIL import Image
 
 from classifier.errors import AssetError
 from classifier.images.decode import ALLOWED_FORMATS, LARGE_PIXELS, MAX_PIXELS, decode
-
-Encoded = Callable[..., bytes]
 
 
 def saved(image_format: str, size: tuple[int, int] = (64, 64), mode: str = "RGB", **options: object) -> bytes:

@@ -3,20 +3,18 @@
 import os
 import struct
 import zlib
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixture_types import Encoded
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from classifier.errors import AssetError
 from classifier.images.decode import MAX_FILE_BYTES, decode, read_image_file
-
-Encoded = Callable[..., bytes]
 
 
 def refused(content: bytes) -> AssetError:

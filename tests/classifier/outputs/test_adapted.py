@@ -1,12 +1,12 @@
 """A bundle of one release answers in another, and a training begins with what survives of it."""
 
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from fixture_types import LabelsOf
 from hypothesis import given
 from hypothesis import strategies as st
 from random_taxonomies import dags
@@ -25,8 +25,6 @@ from classifier.training.warm_start import warm_start
 from taxonomy import Hierarchy, Node, Taxonomy
 from taxonomy.changes.diff import Difference, diff
 from taxonomy.changes.mapping import NodeMapping
-
-LabelsOf = Callable[[Path], tuple]
 
 
 def logits_of(hierarchy: Hierarchy, seed: int = 0) -> torch.Tensor:

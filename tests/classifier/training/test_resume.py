@@ -7,17 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fixture_types import LabelsOf
 
 import classifier
 from classifier.bundles.bundle import Bundle
 from classifier.config import TrainingConfig
 from classifier.errors import TrainingError
 from classifier.training.train import train_bundle
-
-LabelsOf = Callable[[Path], Any]
 
 KILLED_AT_STEP = """
 import os, signal, sys

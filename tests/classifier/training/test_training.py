@@ -1,11 +1,11 @@
 """Training from labels.csv to bundle: it learns, it repeats itself, and it refuses bad input before it begins."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fixture_types import LabelsOf
 
 from classifier.bundles.bundle import Bundle
 from classifier.calibration.options import CalibrationOptions
@@ -13,8 +13,6 @@ from classifier.config import TrainingConfig
 from classifier.errors import CalibrationError, ManifestError, TrainingError
 from classifier.training.train import evaluate_bundle, recalibrate_bundle, train_bundle
 from taxonomy import CladistError
-
-LabelsOf = Callable[[Path], Any]
 
 
 def metrics_of(bundle: Bundle) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fixture_types import Refusal
 
 from taxonomy import release
 
-Refusal = Callable[..., str]
 EXPECTED = "expected an object with 'format': 'cladist-taxonomy/1' and a list 'nodes'"
 CANONICAL = "canonical-json"
 

@@ -1,11 +1,11 @@
 """Taxonomy formats: what each reads, that what is written comes back, and formats of somebody else."""
 
 import json
-from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from fixture_types import Read, Refusal
 from hypothesis import given
 from hypothesis import strategies as st
 from random_taxonomies import dags
@@ -15,9 +15,6 @@ from taxonomy.formats import registry
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.reading import write_taxonomy
 from taxonomy.formats.registry import get_format
-
-Read = Callable[..., Taxonomy]
-Refusal = Callable[..., str]
 
 PETS = Taxonomy([Node("1", "Animals"), Node("2", "Cats", ("1",)), Node("3", "Dogs", ("1",)), Node("4", "Toys")])
 BY_PATH = [("Animals", ()), ("Animals > Cats", ("Animals",)), ("Animals > Dogs", ("Animals",)), ("Toys", ())]

@@ -1,13 +1,7 @@
 """A labels.csv as the source of a taxonomy."""
 
-from collections.abc import Callable
-
 import pytest
-
-from taxonomy import Taxonomy
-
-Read = Callable[..., Taxonomy]
-Refusal = Callable[..., str]
+from fixture_types import Read, Refusal
 
 HEADER_HINT = "line 1: expected a header with 'image' and 'path' or 'node' (and 'split', 'weight' if you like), found "
 

@@ -1,14 +1,9 @@
 """Path lines, `A > B > C`, with and without ids."""
 
-from collections.abc import Callable
-
 import pytest
+from fixture_types import Read, Refusal
 
-from taxonomy import Taxonomy
 from taxonomy.formats.tables.paths import split_path
-
-Read = Callable[..., Taxonomy]
-Refusal = Callable[..., str]
 
 WITH_IDS = "1 - Animals\n3 - Animals > Cats\n2 - Animals > Dogs\n10 - Toys\n"
 

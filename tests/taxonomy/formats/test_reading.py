@@ -3,18 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fixture_types import Read, Refusal
 
 import taxonomy
-from taxonomy import Taxonomy, TaxonomyError, canonical_json, read_taxonomy
+from taxonomy import TaxonomyError, canonical_json, read_taxonomy
 from taxonomy.formats.reading import MAX_FILE_BYTES
 from taxonomy.formats.registry import format_names
-
-Read = Callable[..., Taxonomy]
-Refusal = Callable[..., str]
 
 UNKNOWN = f"not a taxonomy in any known format ({', '.join(format_names())})"
 

@@ -2,22 +2,19 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import Cladist
+from fixture_types import MakeBundle
 from PIL import Image
 
-from classifier.bundles.bundle import Bundle
 from taxonomy import Node, Taxonomy, canonical_json
 
 
 @pytest.fixture(scope="module")
-def labelled_shop(
-    tmp_path_factory: pytest.TempPathFactory, make_bundle: Callable[..., Bundle], tiny_taxonomy: Taxonomy
-) -> Path:
+def labelled_shop(tmp_path_factory: pytest.TempPathFactory, make_bundle: MakeBundle, tiny_taxonomy: Taxonomy) -> Path:
     """A bundle is active, six images are labelled; new.json is the next release: renamed, and without the ring."""
     folder = tmp_path_factory.mktemp("shop")
     cladist = Cladist(folder)

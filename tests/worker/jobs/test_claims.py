@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
+from fixture_types import Submitted
 from sqlalchemy import select
 
 from worker.db.engine import Database
@@ -12,8 +13,6 @@ from worker.db.tables import JobRow
 from worker.dispatch.relay import relay_once
 from worker.jobs.claims import claim_jobs, held_claims
 from worker.jobs.transitions import release
-
-Submitted = Callable[[list[str]], list[int]]
 
 pytestmark = pytest.mark.usefixtures("bundle")
 

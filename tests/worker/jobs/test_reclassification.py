@@ -1,9 +1,9 @@
 """Assets are chosen by what is wrong with their labels, counted, and submitted again just once."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fixture_types import MakeBundle, MakeImages, Submitted
 from sqlalchemy import insert, update
 
 from classifier.bundles.bundle import Bundle
@@ -19,9 +19,6 @@ from worker.labels.relabelling.apply import apply_relabelling
 from worker.models.registration import add_bundle
 from worker.process.bootstrap import Services
 from worker.states import Status
-
-MakeImages = Callable[[int], list[str]]
-Submitted = Callable[[list[str]], list[int]]
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +45,7 @@ def submitted_again(database: Database, **choice: object) -> int:
 
 
 def test_another_bundle_makes_labels_stale(
-    services: Services, labelled: list[str], make_bundle: Callable[..., Bundle], tmp_path: Path
+    services: Services, labelled: list[str], make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     """Until the work is done, and once it is submitted it is not submitted again."""
     database = services.database

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from fake_broker import Broker, relay
+from fixture_types import Submitted
 from sqlalchemy import func, select, text, update
 
 from worker.db.engine import Database
@@ -16,8 +17,6 @@ from worker.models.predictors import Predictors
 from worker.pipeline.pipeline import Pipeline
 from worker.settings import Settings
 from worker.states import Status
-
-Submitted = Callable[[list[str]], list[int]]
 
 pytestmark = pytest.mark.usefixtures("bundle")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from fixture_types import MakeImages, Submitted
 from hypothesis import given
 from hypothesis import strategies as st
 from random_taxonomies import dags, naive_lineage
@@ -252,8 +253,8 @@ def test_pages_are_walked_by_the_primary_key(database: Database, releases: tuple
 
 
 def test_labels_given_while_it_runs_are_carried_too(
-    database: Database, releases: tuple[int, int], services: Services, submitted: Callable[..., list[int]],
-    make_images: Callable[[int], list[str]], tiny_taxonomy: Taxonomy,
+    database: Database, releases: tuple[int, int], services: Services, submitted: Submitted,
+    make_images: MakeImages, tiny_taxonomy: Taxonomy,
 ) -> None:  # fmt: skip
     """A worker labels an asset anew on the old release behind the cursor: the new release gets the new labels."""
     del releases

@@ -2,15 +2,14 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from fixture_types import MakeBundle, MakeImages, Submitted
 from sqlalchemy import select
 
-from classifier.bundles.bundle import Bundle
 from classifier.inference.predictor import Predictor
 from taxonomy import Node, Taxonomy
 from worker.catalog.releases import add_release, find_release
@@ -23,9 +22,6 @@ from worker.pipeline import stages
 from worker.pipeline.in_flight import Item
 from worker.pipeline.stages import store_items
 from worker.process.bootstrap import Services
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 
 def answered(claim: Claim, predictor: Predictor) -> Item:
@@ -64,7 +60,7 @@ def test_workers_that_store_two_bundles_for_the_same_assets_do_not_block_each_ot
     services: Services,
     submitted: Submitted,
     make_images: MakeImages,
-    make_bundle: Callable[..., Bundle],
+    make_bundle: MakeBundle,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 import pytest
 from command_line import environment
+from fixture_types import MakeImages, Submitted
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
@@ -30,9 +31,6 @@ from worker.process.bootstrap import Services
 from worker.settings import Settings
 from worker.telemetry import tracing
 from worker.telemetry.metrics import REGISTRY, stage
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 _PATIENCE_S = 90.0
 

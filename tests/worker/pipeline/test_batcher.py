@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fixture_types import MakeBundle
 
 from classifier.bundles.bundle import Bundle
 from classifier.inference.predictor import Predictor
@@ -17,7 +18,7 @@ from worker.pipeline.parallelism import forward_passes
 
 
 @pytest.fixture(scope="session")
-def predictors(make_bundle: Callable[..., Bundle], tmp_path_factory: pytest.TempPathFactory) -> list[Predictor]:
+def predictors(make_bundle: MakeBundle, tmp_path_factory: pytest.TempPathFactory) -> list[Predictor]:
     """Two loaded bundles."""
     folder: Path = tmp_path_factory.mktemp("bundles")
     return [Predictor(make_bundle(folder / str(seed), seed=seed)) for seed in (0, 1)]

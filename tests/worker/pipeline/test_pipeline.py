@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fixture_types import MakeBundle, MakeImages, Submitted
 from PIL import Image
 from sqlalchemy import select
 
@@ -30,9 +31,6 @@ from worker.pipeline.in_flight import Flight, Item
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.watchdog import Keeper
 from worker.process.bootstrap import Services
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 
 @pytest.fixture
@@ -180,7 +178,7 @@ def test_a_bundle_that_was_replaced_fails_the_jobs(
     services: Services,
     bundle: Bundle,
     submitted: Submitted,
-    make_bundle: Callable[..., Bundle],
+    make_bundle: MakeBundle,
     other_taxonomy: bool,
     code: str,
 ) -> None:
@@ -197,7 +195,7 @@ def test_jobs_of_two_bundles_in_one_message(
     services: Services,
     submitted: Submitted,
     make_images: MakeImages,
-    make_bundle: Callable[..., Bundle],
+    make_bundle: MakeBundle,
     tmp_path: Path,
 ) -> None:
     """Each job runs on the bundle it was submitted for."""

@@ -3,11 +3,11 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import environment
+from fixture_types import MakeImages, Submitted
 from poisoned_worker import poison
 from sqlalchemy import select
 
@@ -19,9 +19,6 @@ from worker.jobs.reaper import reap_once
 from worker.pipeline.watchdog import EXIT_STUCK
 from worker.process.bootstrap import Services
 from worker.settings import Settings
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 _ENTRY = Path(__file__).parents[2] / "support" / "poisoned_worker.py"
 _MAX_STARTS = 8

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import torch
+from fixture_types import MakeImages, Submitted
 from sqlalchemy import select
 from torch import Tensor
 
@@ -17,9 +18,6 @@ from worker.models.predictors import Predictors
 from worker.pipeline.in_flight import Stage
 from worker.pipeline.pipeline import Pipeline
 from worker.process.bootstrap import Services
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 _PATIENCE_S = 60.0
 

@@ -2,10 +2,11 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from amqp.exceptions import PreconditionFailed
+from fixture_types import MakeImages, Submitted
 from sqlalchemy import select
 
 from worker.db.tables import JobRow
@@ -16,9 +17,6 @@ from worker.process.celery_app import make_app, publisher
 from worker.process.celery_consumer import LOOK_S
 from worker.process.service import run_worker
 from worker.settings import Settings
-
-MakeImages = Callable[[int], list[str]]
-Submitted = Callable[[list[str]], list[int]]
 
 pytestmark = pytest.mark.service
 

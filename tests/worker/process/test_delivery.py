@@ -1,10 +1,10 @@
 """Relay, claims and reaper: what brings every job to a worker, once or again."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from fake_broker import Broker, relay, run
+from fixture_types import Submitted
 from sqlalchemy import select, update
 
 from worker.backoff import LONGEST_S, wait_s
@@ -15,8 +15,6 @@ from worker.jobs.reaper import Reaped, reap_once
 from worker.jobs.requests import cancel_job
 from worker.jobs.transitions import mark_succeeded, try_again
 from worker.states import Status
-
-Submitted = Callable[[list[str]], list[int]]
 
 pytestmark = pytest.mark.usefixtures("bundle")
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 import redis
 from command_line import environment
+from fixture_types import MakeImages, Submitted
 from sqlalchemy import func, select
 
 from worker.db.engine import Database
@@ -20,9 +21,6 @@ from worker.process.bootstrap import Services, bootstrap
 from worker.process.service import run_worker
 from worker.settings import Settings
 from worker.states import Status
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 _PATIENCE_S = 90.0
 

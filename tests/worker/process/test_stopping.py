@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from command_line import environment
+from fixture_types import MakeBundle, MakeImages, Submitted
 from poisoned_worker import poison
 from sqlalchemy import select
 from torch import Tensor
 
-from classifier.bundles.bundle import Bundle
 from classifier.inference.predictor import Predictor
 from taxonomy import Node, Taxonomy
 from worker.catalog.releases import add_release, find_release
@@ -30,9 +30,6 @@ from worker.pipeline.watchdog import EXIT_STUCK
 from worker.process.bootstrap import Services
 from worker.process.service import run_worker
 from worker.settings import Settings
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 _ENTRY = Path(__file__).parents[2] / "support" / "poisoned_worker.py"
 _PATIENCE_S = 60.0
@@ -143,7 +140,7 @@ def test_a_bundle_activated_under_load_loses_no_job(
     services: Services,
     submitted: Submitted,
     make_images: MakeImages,
-    make_bundle: Callable[..., Bundle],
+    make_bundle: MakeBundle,
     tmp_path: Path,
 ) -> None:
     """Jobs of before keep their bundle, jobs of after get the new one; one worker runs both, each once."""
@@ -166,9 +163,7 @@ def test_a_bundle_activated_under_load_loses_no_job(
     assert {(job.status, job.attempt) for job in found.values()} == {("succeeded", 1)}
 
 
-def test_the_bundles_used_last_stay_loaded(
-    database: Database, make_bundle: Callable[..., Bundle], tmp_path: Path
-) -> None:
+def test_the_bundles_used_last_stay_loaded(database: Database, make_bundle: MakeBundle, tmp_path: Path) -> None:
     """Of three bundles with room for two, the one that was not used for longest is loaded again."""
     ids = []
     for seed in range(3):
