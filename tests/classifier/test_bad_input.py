@@ -51,7 +51,7 @@ def test_an_empty_split(painted: Path, labels_of: LabelsOf, brief: TrainingConfi
     """Nothing to train on, or to measure on: the split is named."""
     keep(painted, lambda row: not row.endswith(split))
     manifest, taxonomy = labels_of(painted)
-    work = {
+    work: dict[str, Callable[[], object]] = {
         "train": lambda: train_bundle(manifest, taxonomy, painted / "bundle", brief),
         "test": lambda: evaluate_bundle(trained, manifest.split("test")),
     }

@@ -1,4 +1,7 @@
-"""benchmarks/fuzz.py (its folder is on the path) with a decoder that fails on every second file: python FILE KIND ..."""
+"""benchmarks/fuzz.py with a decoder that fails on some files: `raises` or `dies`, then the benchmark's own options.
+
+The folder of the benchmark must be on the path.
+"""
 
 import os
 import signal

@@ -1,5 +1,6 @@
 """The taxonomy as a graph: levels, terminals, look-ups by id and by path, immutability."""
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 
 import networkx as nx
@@ -78,11 +79,12 @@ def test_an_unknown_id(shop: Taxonomy) -> None:
 
 def test_the_graph_is_frozen(shop: Taxonomy) -> None:
     """Neither edges nor nodes can be added or taken away."""
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: shop.graph.add_edge("tents", "wear"),
         lambda: shop.graph.add_node("toys"),
         lambda: shop.graph.remove_node("tents"),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(nx.NetworkXError, match="Frozen"):
             change()
     assert shop.graph.number_of_edges() == 5

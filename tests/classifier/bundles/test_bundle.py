@@ -98,7 +98,7 @@ def test_a_missing_file(bundle: Bundle, name: str) -> None:
 @pytest.mark.parametrize("name", ["metrics.json", "MODEL_CARD.md"])
 def test_what_only_people_read_may_be_missing(bundle: Bundle, name: str) -> None:
     (bundle.folder / name).unlink()
-    assert read_bundle(bundle.folder).load_net()
+    read_bundle(bundle.folder).load_net()
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "taxonomy.json", "calibration.json"])

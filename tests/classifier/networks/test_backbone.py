@@ -15,7 +15,8 @@ from classifier.networks.backbone import make_backbone
 def weights() -> dict[str, torch.Tensor]:
     """Those of a whole test_resnet, classifier included, unlike any fresh one."""
     torch.manual_seed(99)
-    return timm.create_model("test_resnet", num_classes=7).state_dict()
+    state: dict[str, torch.Tensor] = timm.create_model("test_resnet", num_classes=7).state_dict()
+    return state
 
 
 def refused(name: str, checkpoint: Path | None = None) -> str:

@@ -183,6 +183,7 @@ def test_one_head_a_level_and_one_for_the_stops(dag: Hierarchy, tree: Hierarchy)
     assert [head.out_features for head in LevelHeads(8, tree).heads] == [2, 4]
     with torch.no_grad():
         for number, head in enumerate(heads.heads):
+            assert isinstance(head, torch.nn.Linear)
             head.weight.zero_()
             head.bias.fill_(number)
     assert heads(torch.randn(1, 8)).tolist() == [[0, 0, 1, 1, 2, 2, 3]]

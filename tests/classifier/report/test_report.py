@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def read_page(path: Path) -> tuple[str, Page]:
     return text, page
 
 
-def evaluated(climbs: Climbs, samples: Sequence[Sample], **more: object) -> Evaluated:
+def evaluated(climbs: Climbs, samples: Sequence[Sample], **more: Any) -> Evaluated:
     metrics = evaluate(climbs, Calibration(threshold=0.6, target_accuracy=0.9))
     return Evaluated(SUBJECT, samples, climbs, metrics, **more)
 

@@ -177,7 +177,7 @@ def test_no_whole_checkpoint(trained: Bundle, interrupted: Path, labels_of: Labe
 def test_a_removed_folder_frees_the_name(interrupted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
     shutil.rmtree(interrupted / "bundle.training")
     config = quick.model_copy(update={"epochs": 1})
-    assert train_bundle(*labels_of(interrupted), interrupted / "bundle", config)
+    assert train_bundle(*labels_of(interrupted), interrupted / "bundle", config).folder == interrupted / "bundle"
 
 
 def test_an_interrupt_from_the_keyboard(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:

@@ -16,7 +16,8 @@ from taxonomy import CladistError
 
 
 def metrics_of(bundle: Bundle) -> dict[str, Any]:
-    return json.loads((bundle.folder / "metrics.json").read_text())["metrics"]
+    found: dict[str, Any] = json.loads((bundle.folder / "metrics.json").read_text())["metrics"]
+    return found
 
 
 def truncate(image: Path) -> None:
@@ -137,7 +138,7 @@ def test_a_mistake_can_be_mended_and_the_command_repeated(
     with pytest.raises(CladistError):
         train_bundle(*labels_of(painted), painted / "bundle", wrong)
     image.write_bytes(content)
-    assert train_bundle(*labels_of(painted), painted / "bundle", config)
+    assert train_bundle(*labels_of(painted), painted / "bundle", config).folder == painted / "bundle"
 
 
 def test_an_existing_out(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:

@@ -21,7 +21,7 @@ def test_columns_in_any_order(read: Read, head: str) -> None:
 
 def test_quotes_commas_and_crlf(read: Read) -> None:
     taxonomy = read('image,path\r\n1.jpg,"Home, Garden > ""Pots"""\r\n')
-    assert taxonomy.find_path(["Home, Garden", '"Pots"'])
+    assert taxonomy.find_path(["Home, Garden", '"Pots"']).name == '"Pots"'
 
 
 def test_a_byte_order_mark_before_the_header(read: Read) -> None:

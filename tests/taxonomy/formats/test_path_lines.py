@@ -56,7 +56,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(read: Read) -> None:
 def test_names_keep_signs_that_are_no_separator(read: Read) -> None:
     """Only `>` between white space separates; commas, ampersands and dashes belong to names."""
     taxonomy = read("Arts & Crafts > Needles, 3>4 mm > T-shirts\n")
-    assert taxonomy.find_path(["Arts & Crafts", "Needles, 3>4 mm", "T-shirts"])
+    assert taxonomy.find_path(["Arts & Crafts", "Needles, 3>4 mm", "T-shirts"]).name == "T-shirts"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,9 +40,10 @@ def shop(labelled_shop: Path, tmp_path: Path) -> Cladist:
     return Cladist(Path(shutil.copytree(labelled_shop, tmp_path / "shop")))
 
 
-def answer(cladist: Cladist, *words: str) -> dict:
+def answer(cladist: Cladist, *words: str) -> dict[str, Any]:
     (line,) = cladist.ok(*words, "--json")
-    return json.loads(line)
+    found: dict[str, Any] = json.loads(line)
+    return found
 
 
 def test_labels_move_and_come_back(shop: Cladist) -> None:

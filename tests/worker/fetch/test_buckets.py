@@ -112,11 +112,15 @@ def test_s3_objects_that_cannot_be_had(s3: tuple[Site, Fetcher]) -> None:
 
 def test_s3_that_fails_or_never_answers(s3: tuple[Site, Fetcher]) -> None:
     site, one = s3
-    site.pages |= {"/photos/a.jpg": s3_fault(500, "InternalError"), "/photos/b.jpg": lambda visit: visit.rfile.read()}
+    site.pages |= {"/photos/a.jpg": s3_fault(500, "InternalError"), "/photos/b.jpg": silent}
     with pytest.raises(RetryableError):
         one.fetch("s3://photos/a.jpg")
     hasty = fetcher(asset_schemes="s3", fetch_total_s=0.3)
     assert refusal(hasty, "s3://photos/b.jpg").code == "fetch_timeout"
+
+
+def silent(visit: BaseHTTPRequestHandler) -> None:
+    visit.rfile.read()
 
 
 class HttpResponseError(Exception):
@@ -127,7 +131,7 @@ class HttpResponseError(Exception):
         self.status_code = status_code
 
 
-class FailingStore(fsspec.AbstractFileSystem):
+class FailingStore(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
     """A driver whose every question ends with an error."""
 
     error: Exception

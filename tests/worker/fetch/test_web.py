@@ -2,8 +2,8 @@
 
 import gzip
 import itertools
+import select
 import socket
-import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
@@ -17,6 +17,7 @@ from worker.errors import RetryableError
 from worker.network import connections
 
 IMAGE = bytes(range(256)) * 300
+_DRIP_S = 0.01
 
 
 def test_many_threads_share_few_connections() -> None:
@@ -67,13 +68,14 @@ def test_nobody_listens() -> None:
 
 
 def drip(*pieces: bytes) -> Page:
-    """A page that sends the first piece, then the second for ever, byte by byte."""
+    """A page that sends the first piece, then the second byte by byte until the client hangs up."""
 
     def page(visit: BaseHTTPRequestHandler) -> None:
         visit.wfile.write(pieces[0])
         for byte in itertools.cycle(pieces[1]):
+            if select.select([visit.connection], [], [], _DRIP_S)[0]:
+                return
             visit.wfile.write(bytes([byte]))
-            time.sleep(0.01)
 
     return page
 

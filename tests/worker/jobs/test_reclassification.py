@@ -1,6 +1,7 @@
 """Assets are chosen by what is wrong with their labels, counted, and submitted again just once."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixture_types import MakeBundle, MakeImages, Submitted
@@ -35,13 +36,13 @@ def labelled(services: Services, submitted: Submitted, make_images: MakeImages) 
     return uris
 
 
-def counted(database: Database, **choice: object) -> dict[str, int]:
+def counted(database: Database, **choice: Any) -> dict[str, int]:
     with database.read() as session:
         return count_chosen(session, Choice(**choice))
 
 
-def submitted_again(database: Database, **choice: object) -> int:
-    return sum(map(len, reclassify(database, Choice(**choice))))
+def submitted_again(database: Database, **choice: Any) -> int:
+    return sum(len(ids) for ids in reclassify(database, Choice(**choice)))
 
 
 def test_another_bundle_makes_labels_stale(

@@ -3,18 +3,18 @@
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
+from command_line import CLADIST
 from fixture_types import MakeImages, Submitted
 from hypothesis import given
 from hypothesis import strategies as st
 from random_taxonomies import dags, naive_lineage
 from sqlalchemy import event, insert, select, text, update
+from waiting import wait_until
 
 from taxonomy import Node, Taxonomy, canonical_json
 from taxonomy.changes.diff import ChangeKind, diff
@@ -150,7 +150,7 @@ def fill(database: Database, release_id: int, assets: int) -> None:
         session.execute(insert(LabelRow), rows)
 
 
-def table(database: Database, name: str) -> list[tuple]:
+def table(database: Database, name: str) -> list[tuple[object, ...]]:
     with database.read() as session:
         return sorted(map(tuple, session.execute(text(f"SELECT * FROM {name}"))), key=repr)
 
@@ -303,16 +303,13 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(
     mapping.write_text("from,to\nb,a\nd,d1\nd,d2\n")
     with database.read() as session:
         names = [session.get_one(ReleaseRow, number).release for number in releases]
-    start = "from worker.cli.main import main; main()"
-    command = [sys.executable, "-c", start, "taxonomy", "apply", *names, "--mapping", str(mapping), "--batch", "10"]
+    command = [*CLADIST, "taxonomy", "apply", *names, "--mapping", str(mapping), "--batch", "10"]
     env = {**os.environ, "CLADIST_DATABASE_URL": settings.database_url, "OMP_NUM_THREADS": "1"}
     random = Random(1)
     for _ in range(3):
         with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            started = progress(database)
-            while process.poll() is None and progress(database) <= started:
-                time.sleep(0.01)
-            time.sleep(random.uniform(0, 0.1))
+            goal = progress(database) + random.randrange(1, 200)
+            wait_until(lambda: process.poll() is not None or progress(database) >= goal, "some of the work")  # noqa: B023 (used at once)
             process.send_signal(signal.SIGKILL)
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -324,7 +321,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(
 
 def progress(database: Database) -> int:
     with database.read() as session:
-        return session.execute(text("SELECT coalesce(max(cursor_asset_id), 0) FROM relabellings")).scalar_one()
+        return int(session.execute(text("SELECT coalesce(max(cursor_asset_id), 0) FROM relabellings")).scalar_one())
 
 
 def test_releases_are_found_by_hash_name_and_file(
