@@ -186,7 +186,7 @@ def before_the_ack(most: int) -> Hook:
             fuse.passed()
             return done
 
-        Pipeline.accept = wrapped  # type: ignore[method-assign]
+        patch.object(Pipeline, "accept", wrapped).start()
 
     return hook
 
@@ -200,7 +200,7 @@ def stepped_clock(offset_s: Any) -> Hook:
         def stepped(self: Database, session: Session) -> datetime:
             return now(self, session) + timedelta(seconds=offset_s.value)
 
-        Database.now = stepped  # type: ignore[method-assign]
+        patch.object(Database, "now", stepped).start()
 
     return hook
 

@@ -91,6 +91,7 @@ def test_the_graph_is_frozen(shop: Taxonomy) -> None:
 
 
 def test_nodes_and_levels_are_read_only(shop: Taxonomy) -> None:
+    """The types forbid it, and so does the object, for those who check no types."""
     with pytest.raises(FrozenInstanceError):
         shop["tents"].name = "Huts"  # type: ignore[misc]
     with pytest.raises(TypeError):

@@ -30,9 +30,18 @@ PAGES = sorted(DEPLOY.glob("*.md"))
 INSTALLED = "/opt/cladist/.venv/bin/cladist"
 
 
-def unit(path: Path) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None, comment_prefixes="#", delimiters="=")
-    parser.optionxform = str  # type: ignore[assignment]
+class UnitParser(configparser.ConfigParser):
+    """systemd's own dialect: keys have upper and lower case, and only `#` begins a comment."""
+
+    def __init__(self) -> None:
+        super().__init__(interpolation=None, comment_prefixes="#", delimiters="=")
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+def unit(path: Path) -> UnitParser:
+    parser = UnitParser()
     parser.read(path)
     return parser
 
@@ -94,10 +103,9 @@ def test_every_file_that_is_named_exists() -> None:
     for path in PAGES:
         page = path.read_text()
         for script, words in re.findall(r"python (benchmarks/\w+\.py)([^`]*)`", page):
-            usage = subprocess.run(
-                [sys.executable, ROOT / script, "--help"], capture_output=True, text=True, check=True
-            )
-            assert set(re.findall(r"--[\w-]+", words)) <= set(re.findall(r"--[\w-]+", usage.stdout)), (script, words)
+            command = [sys.executable, str(ROOT / script), "--help"]
+            usage = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert set(re.findall(r"--[\w-]+", words)) <= set(re.findall(r"--[\w-]+", usage)), (script, words)
         for name in re.findall(r"`(tests/[\w/]+\.py)`", page):
             assert (ROOT / name).is_file()
     assert {path.name for path in UNITS} == {
