@@ -47,7 +47,9 @@ def test_a_node_with_one_sample(painted: Path, labels_of: LabelsOf, brief: Train
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_an_empty_split(painted: Path, labels_of: LabelsOf, brief: TrainingConfig, trained: Bundle, split: str) -> None:
+def test_an_empty_split_is_refused(
+    painted: Path, labels_of: LabelsOf, brief: TrainingConfig, trained: Bundle, split: str
+) -> None:
     """Nothing to train on, or to measure on: the split is named."""
     keep(painted, lambda row: not row.endswith(split))
     manifest, taxonomy = labels_of(painted)

@@ -71,7 +71,7 @@ def test_path_runs_from_a_root_through_the_first_parents(shop: Taxonomy) -> None
     assert [node.id for node in shop.path("boots")] == ["wear", "foot", "boots"]
 
 
-def test_an_unknown_id(shop: Taxonomy) -> None:
+def test_an_unknown_id_is_refused(shop: Taxonomy) -> None:
     with pytest.raises(TaxonomyError, match="shop: no node has the id 'toys'"):
         shop["toys"]
     assert "toys" not in shop

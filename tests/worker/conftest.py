@@ -25,6 +25,7 @@ from worker.settings import Settings
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
+    """Torch on one core: the machine is shared."""
     torch.set_num_threads(1)
 
 

@@ -59,7 +59,7 @@ def test_a_file_that_does_not_name_its_guarantee_promises_the_weaker() -> None:
         {"x": 1},
     ],
 )
-def test_an_impossible_calibration(fields: dict[str, Any]) -> None:
+def test_an_impossible_calibration_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Calibration(**fields)
 

@@ -130,6 +130,7 @@ def test_strange_samples_are_never_decided_and_count_so() -> None:
 
 @pytest.fixture(scope="module")
 def held_out(trained: Bundle) -> tuple[Model, tuple[Sample, ...]]:
+    """The trained bundle's model, and its calibration samples."""
     manifest = read_manifest(trained.folder.parent / "labels.csv", trained.taxonomy)
     model = open_model(trained)
     assert isinstance(model, Model)

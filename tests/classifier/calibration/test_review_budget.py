@@ -108,7 +108,7 @@ def test_more_reviews_than_assets_review_all_that_may_be_wrong() -> None:
     "budget",
     [ReviewBudget(-1, 5), ReviewBudget(1, 0), ReviewBudget(float("nan"), 5), ReviewBudget(1, 5, {"B": 0.0})],
 )
-def test_an_impossible_budget(budget: ReviewBudget) -> None:
+def test_an_impossible_budget_is_refused(budget: ReviewBudget) -> None:
     with pytest.raises(CalibrationError, match="review budget: "):
         plan_reviews(CLIMBS, Calibration(), budget)
 

@@ -14,6 +14,7 @@ from classifier.errors import ManifestError
 
 @pytest.fixture
 def samples(painted: Path, labels_of: LabelsOf) -> tuple[Sample, ...]:
+    """The training samples of the painted images."""
     return labels_of(painted)[0].split("train")
 
 

@@ -65,6 +65,7 @@ def paint_pairs(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """The manifest of images of two colours each."""
     return read_manifest(paint_pairs(tmp_path_factory.mktemp("pairs")), TAXONOMY, multi_label=True)
 
 

@@ -113,7 +113,7 @@ def test_the_temperature_divides_the_logits(dag: Hierarchy) -> None:
 
 
 @given(cases(max_scale=2.0))
-def test_gradients(case: Case) -> None:
+def test_gradients_are_the_derivatives(case: Case) -> None:
     """gradcheck in float64: the hand-written backward of the sparse product is the derivative of its forward."""
     _, hierarchy, logits = case
     assert torch.autograd.gradcheck(PathSoftmax(hierarchy).log_probs, logits[:2].clone().requires_grad_())

@@ -68,7 +68,7 @@ def test_the_loss_by_its_definition(case: Case) -> None:
 
 
 @given(cases())
-def test_gradients(case: Case) -> None:
+def test_gradients_are_the_derivatives(case: Case) -> None:
     """gradcheck in float64 of the loss and of the node logits, where no two logits are equal."""
     _, hierarchy, logits, targets = case
     output = SigmoidMax(hierarchy)

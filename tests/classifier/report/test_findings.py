@@ -23,6 +23,7 @@ ROWS = [
 
 @pytest.fixture
 def climbs(tree: Hierarchy) -> Climbs:
+    """Those of ROWS: a1 is best three times and b1 once; the labels are a1, a2, b1 and B."""
     return collect_climbs([(np.array(ROWS), np.array([A1, A1, A1, B1]), np.array([A1, A2, B1, B]))], tree)
 
 

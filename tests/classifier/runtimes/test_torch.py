@@ -21,6 +21,7 @@ _SIZE_PX = 64
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
+    """Four images of normal noise."""
     return torch.randn(4, 3, _SIZE_PX, _SIZE_PX, generator=torch.Generator().manual_seed(1))
 
 

@@ -20,6 +20,7 @@ from taxonomy import Hierarchy
 
 @pytest.fixture
 def net(tree: Hierarchy) -> HierarchicalNet:
+    """A fresh network on the tree."""
     backbone = make_backbone("test_resnet")
     return HierarchicalNet(backbone.network, LevelHeads(backbone.feature_count, tree))
 

@@ -141,7 +141,7 @@ def test_a_mistake_can_be_mended_and_the_command_repeated(
     assert train_bundle(*labels_of(painted), painted / "bundle", config).folder == painted / "bundle"
 
 
-def test_an_existing_out(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
+def test_an_existing_out_is_refused(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
     (painted / "bundle").mkdir()
     with pytest.raises(
         TrainingError, match=rf"{painted / 'bundle'}: exists already; choose another --out or remove it"

@@ -72,7 +72,7 @@ def test_trees_known_by_their_paths(read: Read, text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["a b\nb c\na c\n", "a\tb\nb\tc\na\tc\n", "parent,child\na,b\nb,c\na,c\n", "a,b\nb,c\na,c\n"]
 )
-def test_edge_lists(read: Read, text: str) -> None:
+def test_edge_lists_are_read(read: Read, text: str) -> None:
     """Parent, child; several parents."""
     assert edges(read(text)) == [("a", ()), ("b", ("a",)), ("c", ("a", "b"))]
 
@@ -150,7 +150,7 @@ def test_a_folder_of_images(tmp_path: Path) -> None:
     assert [node.id for node in found if node.assignable] == ["pets"]
 
 
-def test_skos_words(read: Read) -> None:
+def test_skos_words_become_fields(read: Read) -> None:
     """Labels by language, aliases, notation, definition, deprecation and replacement."""
     found = read(
         SKOS + "@prefix owl: <http://www.w3.org/2002/07/owl#> . @prefix dcterms: <http://purl.org/dc/terms/> .\n"

@@ -45,7 +45,7 @@ def test_comments_blank_lines_and_white_space(read: Read) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_line_end(read: Read, end: str) -> None:
+def test_every_line_end_is_read(read: Read, end: str) -> None:
     assert read(end.join(WITH_IDS.splitlines())) == read(WITH_IDS)
 
 
@@ -73,7 +73,7 @@ def test_names_keep_signs_that_are_no_separator(read: Read) -> None:
         ("1 - A\n2 - A > B\n3 - A > B >\n", "node '3' (line 3) has a blank name"),
     ],
 )
-def test_wrong_lines(refusal: Refusal, text: str, message: str) -> None:
+def test_wrong_lines_are_refused(refusal: Refusal, text: str, message: str) -> None:
     assert refusal(text) == message
 
 
@@ -112,5 +112,5 @@ def test_the_same_path_in_another_spelling_is_a_duplicate(refusal: Refusal) -> N
         ("A >", ("A", "")),
     ],
 )
-def test_split_path(text: str, names: tuple[str, ...]) -> None:
+def test_a_path_is_split_at_separators_alone(text: str, names: tuple[str, ...]) -> None:
     assert split_path(text) == names

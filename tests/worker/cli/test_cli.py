@@ -266,7 +266,7 @@ def test_predict_refuses_bad_images(
     assert message in cladist.refused("predict", "b", name)
 
 
-def test_taxonomy_commands(cladist: Cladist, labels: Path) -> None:
+def test_taxonomy_commands_agree_on_one_file(cladist: Cladist, labels: Path) -> None:
     """Counts, the tree with counts, and a conversion that keeps the release."""
     (counts,) = map(json.loads, cladist.ok("taxonomy", "check", "labels.csv", "--json"))
     assert {key: counts[key] for key in ("nodes", "edges", "roots", "leaves", "levels")} == {

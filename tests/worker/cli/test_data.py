@@ -47,6 +47,7 @@ def labels(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made(make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
+    """An untrained bundle, b in the folder of the test."""
     return make_bundle(tmp_path / "b")
 
 

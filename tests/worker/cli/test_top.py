@@ -21,6 +21,7 @@ from worker.settings import Settings
 
 @pytest.fixture
 def runner(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """Runs commands on the test's database."""
     monkeypatch.setenv("CLADIST_DATABASE_URL", settings.database_url)
     return CliRunner()
 

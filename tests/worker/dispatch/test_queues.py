@@ -37,6 +37,7 @@ def owners(database: Database, job_ids: list[int]) -> list[str]:
 
 @pytest.fixture
 def broker() -> Broker:
+    """An empty broker in memory."""
     return Broker()
 
 

@@ -58,7 +58,7 @@ def test_the_example_of_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert refusal(one, "blob://../../etc/passwd").code == "asset_not_found"
 
 
-def test_sources_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sources_of_others_are_held_to_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are held to the caps, their bugs cost the one asset, and those that cannot be made are a line."""
     points = "dam = outside_sources:Moody", "broken = outside_sources:Broken", "missing = nowhere:C"
     install(tmp_path, monkeypatch, "cladist.asset_sources", *points)
@@ -94,7 +94,7 @@ def test_the_total_time_holds_for_every_source(tmp_path: Path, monkeypatch: pyte
         ("https://x/?", "https://x/?"),
     ],
 )
-def test_redaction(text: str, safe: str) -> None:
+def test_no_secret_of_a_uri_is_shown(text: str, safe: str) -> None:
     assert redacted(text) == safe
 
 

@@ -30,14 +30,14 @@ def fenced(root: Path) -> Fetcher:
     ("path", "content"),
     [("a%20b.jpg", b"inside"), ("deep/c.jpg", b"deep"), ("deep/../deep/./c.jpg", b"deep"), ("%64eep/c.jpg", b"deep")],
 )
-def test_inside_the_roots(root: Path, path: str, content: bytes) -> None:
+def test_files_inside_the_roots_are_read(root: Path, path: str, content: bytes) -> None:
     assert fenced(root).fetch(f"file://{root}/{path}") == content
 
 
 @pytest.mark.parametrize(
     "path", ["../secret.jpg", "%2e%2e/secret.jpg", "deep/../../secret.jpg", "..%2fsecret.jpg", "../rootless.jpg"]
 )
-def test_outside_the_roots(root: Path, path: str) -> None:
+def test_files_outside_the_roots_are_denied(root: Path, path: str) -> None:
     """However it is spelt, and whether or not it is there."""
     assert refusal(fenced(root), f"file://{root}/{path}").code == "access_denied"
 

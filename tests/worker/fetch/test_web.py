@@ -59,7 +59,7 @@ def test_what_a_server_cannot_do_now_is_tried_later(status: int) -> None:
         fetcher().fetch(f"http://127.0.0.1:{site.port}/a")
 
 
-def test_nobody_listens() -> None:
+def test_a_port_where_nobody_listens_is_tried_again() -> None:
     """Refused connections are the world's fault."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -270,7 +270,7 @@ def test_redirects_are_followed() -> None:
         assert fetcher().fetch(f"{base}/0") == IMAGE
 
 
-def test_endless_redirects() -> None:
+def test_endless_redirects_are_given_up() -> None:
     with serving({"/a": redirect("/a")}) as site:
         error = refusal(fetcher(), f"http://127.0.0.1:{site.port}/a")
     assert (error.code, len(site.asked)) == ("access_denied", 6)

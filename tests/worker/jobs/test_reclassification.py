@@ -96,7 +96,7 @@ def test_under_and_model_narrow(services: Services, labelled: list[str], bundle:
     assert len(labelled) == 5
 
 
-def test_refusals(services: Services) -> None:
+def test_an_unknown_node_or_model_is_refused(services: Services) -> None:
     for choice, message in (({"under": "Nowhere"}, "no node has"), ({"model": "x@1"}, "no bundle is known as 'x@1'")):
         with pytest.raises(LookupFailedError, match=message):
             counted(services.database, **choice)

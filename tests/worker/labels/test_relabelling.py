@@ -275,7 +275,7 @@ def test_labels_given_while_it_runs_are_carried_too(
         assert set(session.scalars(select(LabelRow.confidence).where(LabelRow.release_id == new))) == {0.125}
 
 
-def test_refusals(database: Database, releases: tuple[int, int]) -> None:
+def test_moves_that_make_no_sense_are_refused(database: Database, releases: tuple[int, int]) -> None:
     """The same release twice, another mapping, nothing to roll back, and a rollback that a later move builds on."""
     fill(database, releases[0], 4)
     with pytest.raises(LookupFailedError, match="nothing to roll back"):

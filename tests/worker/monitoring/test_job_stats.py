@@ -28,7 +28,7 @@ def age(database: Database, job_ids: list[int], seconds: float) -> None:
         session.execute(update(OutboxRow).values(due_at=at))
 
 
-def test_nothing_to_do(database: Database) -> None:
+def test_an_empty_database_has_nothing_to_do(database: Database) -> None:
     with database.read() as session:
         vitals = read_vitals(database, session)
         assert read_workers(database, session) == []

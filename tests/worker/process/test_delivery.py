@@ -25,6 +25,7 @@ def uris(count: int) -> list[str]:
 
 @pytest.fixture
 def broker() -> Broker:
+    """An empty broker in memory."""
     return Broker()
 
 

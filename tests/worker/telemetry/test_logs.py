@@ -14,6 +14,7 @@ from worker.telemetry.logs import configure_logging, redact
 
 @pytest.fixture(autouse=True)
 def _logging_put_back() -> Iterator[None]:
+    """Whatever a test sets up is gone afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -86,7 +87,7 @@ def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         ("file:///design=1&level=2", "file:///design=1&level=2"),
     ],
 )
-def test_redaction(text: str, kept: str | None) -> None:
+def test_no_secret_gets_into_a_log(text: str, kept: str | None) -> None:
     """Passwords and signatures go, addresses stay readable."""
     assert "s3cret" not in redact(text)
     if kept is not None:
