@@ -17,6 +17,7 @@ lint: .venv/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks/hmc/__main__.py
 	$(BIN)/lint-imports
 
 bench: .venv/.installed

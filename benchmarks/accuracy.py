@@ -12,6 +12,7 @@ import json
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from baselines import FLAT, INDEPENDENT, IndependentLevels
@@ -57,7 +58,7 @@ def measure(
             "contradictory_fraction": contradictory, "metrics": metrics}  # fmt: skip
 
 
-def row(result: dict) -> list[object]:
+def row(result: dict[str, Any]) -> list[object]:
     """One line of the table."""
     metrics = result["metrics"]
     tops = [level["top1"] for level in metrics["levels"]]

@@ -104,7 +104,7 @@ def measure(backbone: str, images: list[Path], taxonomy: Taxonomy, options: argp
         engine = create_engine(url)
         Base.metadata.create_all(engine)
         engine.dispose()
-        app.conf.broker_url = options.broker_url
+        app.conf.update(broker_url=options.broker_url)
         threads, usual_threads = str(options.threads), str(options.usual_threads)
         ours = {"CLADIST_DATABASE_URL": url, "CLADIST_BROKER_URL": options.broker_url, "CLADIST_QUEUE": f"c{queue}",
                 "CLADIST_TORCH_THREADS": threads, "OMP_NUM_THREADS": threads}  # fmt: skip

@@ -85,7 +85,7 @@ class IndependentLevels(nn.Module):
 
     def terminal_probs(self, logits: Tensor) -> Tensor:
         """(B, T) float64 probabilities of the terminals, each of its own level's softmax: they do not sum to 1."""
-        return self.log_probs(logits.double())[:, cast("Tensor", self.terminal_columns)].exp()
+        return self.log_probs(logits.double())[:, self.terminal_columns].exp()
 
     def predict(self, logits: Tensor, temperature: float = 1.0) -> NodeProbs:
         """Per-level probabilities; the best terminal is where the answer ends."""

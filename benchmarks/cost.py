@@ -19,6 +19,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,9 +69,9 @@ def kept_bytes(step: Callable[[], Tensor], weights: set[int]) -> int:
 
 def coherence_bytes(output: PathSoftmax) -> int:
     """Bytes of the constant matrices, each index and value counted."""
-    pairs = [module for module in output.modules() if hasattr(module, "matrix")]
-    made = [module.matrix(torch.float32) for module in pairs]
-    values = sum(matrix.values().nbytes for matrix in made)
+    pairs: list[Any] = [module for module in output.modules() if hasattr(module, "matrix")]
+    made: list[torch.Tensor] = [pair.matrix(torch.float32) for pair in pairs]
+    values = sum(int(matrix.values().nbytes) for matrix in made)
     return values + sum(buffer.nbytes for buffer in output.buffers())
 
 

@@ -15,19 +15,19 @@ from pathlib import Path
 import numpy as np
 
 from classifier.bundles.bundle import read_bundle
-from classifier.bundles.calibration import Calibration
+from classifier.bundles.calibration import Calibration, Guarantee
 from classifier.calibration.fit import fit_temperatures, with_thresholds
 from classifier.calibration.options import CalibrationOptions
 from classifier.calibration.out_of_distribution import fit_energy_check
 from classifier.calibration.thresholds import threshold_for
 from classifier.data.manifest import read_manifest
 from classifier.evaluation.climbs import Climbs
+from classifier.evaluation.labelled_run import Model, open_model
 from classifier.evaluation.metrics import evaluate
-from classifier.training.train import open_model
 from taxonomy.arrays import Floats
 from worker.cli.output import print_table, progress_bars
 
-GUARANTEES = ("decisions", "images")
+GUARANTEES: tuple[Guarantee, ...] = ("decisions", "images")
 COLUMNS = ("guarantee", "target", "threshold", "accuracy", "coverage", "mean level", "wrong of all")
 SPLIT_COLUMNS = ("guarantee", "target", "splits", "accuracy", "of splits", "sd", "not wrong of all", "coverage",
                  "undecided splits")  # fmt: skip
@@ -65,7 +65,7 @@ def resplit(test: Climbs, fitted: Calibration, targets: list[float], count: int,
 
 
 def one_split(
-    wrong: Floats, roots: Floats, guarantee: str, target: float, count: int, random: np.random.Generator
+    wrong: Floats, roots: Floats, guarantee: Guarantee, target: float, count: int, random: np.random.Generator
 ) -> tuple[int, int, int]:
     """(decided, decided wrongly, all) of the samples that did not calibrate."""
     order = random.permutation(len(wrong))
@@ -90,6 +90,7 @@ def main() -> None:
     manifest = read_manifest(options.labels, bundle.taxonomy)
     val, test = manifest.split("val"), manifest.split("test")
     model = open_model(bundle)
+    assert isinstance(model, Model)
     with progress_bars() as progress:
         fitted = fit_temperatures(model, val, progress)
         if options.without_entropy:

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -31,8 +32,8 @@ def wholes(image_format: str, rng: random.Random) -> list[bytes]:
     turned = rgb.rotate(90)
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = rng.randint(1, 8), "a picture"
-    meta = {"exif": exif.tobytes(), "icc_profile": bytes(rng.randbytes(300))}
-    made: dict[str, list[tuple[Image.Image, dict[str, object]]]] = {
+    meta: dict[str, Any] = {"exif": exif.tobytes(), "icc_profile": bytes(rng.randbytes(300))}
+    made: dict[str, list[tuple[Image.Image, dict[str, Any]]]] = {
         "JPEG": [(rgb, {}), (rgb, {"progressive": True}), (grey, meta), (rgb.convert("CMYK"), {}),
                  (rgb, {"quality": 100, "subsampling": 0})],
         "PNG": [(rgb, {}), (rgba, meta), (palette, {"transparency": bytes(range(64))}), (grey, {}),
@@ -120,7 +121,8 @@ def _move_part(content: bytearray, rng: random.Random, _other: bytes, mark: byte
 
 def _insert_rubbish(content: bytearray, rng: random.Random, _other: bytes, _mark: bytes) -> None:
     at = rng.randrange(len(content))
-    content[at:at] = rng.choice([rng.randbytes, bytes])(rng.choice([1, 4, 300]))
+    kinds: list[Callable[[int], bytes]] = [rng.randbytes, bytes]
+    content[at:at] = rng.choice(kinds)(rng.choice([1, 4, 300]))
 
 
 def _part(content: bytearray, rng: random.Random, mark: bytes) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from random import Random
 from typing import Any
@@ -125,12 +126,12 @@ def measure_writing(database: Database, options: argparse.Namespace) -> Iterator
         for _ in range(options.rounds):
             ours, theirs = first, first + options.assets
             first += options.assets + options.merged
-            for assets in pairs.values():
+            for measured in pairs.values():
                 slow = results(database, theirs, options.merged, random)
                 fast = results(database, ours, options.assets, random)
-                a = seconds(lambda slow=slow: merge_each(database, slow)) / options.merged
-                b = seconds(lambda fast=fast, batch=batch: store_batches(database, fast, batch)) / options.assets
-                assets.append((a / LEVELS, b / LEVELS))
+                a = seconds(partial(merge_each, database, slow)) / options.merged
+                b = seconds(partial(store_batches, database, fast, batch)) / options.assets
+                measured.append((a / LEVELS, b / LEVELS))
         for assets, times in pairs.items():
             ratios = [a / b for a, b in times]
             yield {"assets": assets, "batch": batch, "merge_rows_per_s": 1 / statistics.median(a for a, _ in times),
@@ -141,7 +142,8 @@ def measure_writing(database: Database, options: argparse.Namespace) -> Iterator
 def fill(database: Database, first_asset: int, assets: int) -> None:
     """Five labels an asset; three assets of five are at node X. Indexes are made afterwards, as for any large load."""
     random = Random(1)
-    indexes = [index for index in LabelRow.__table__.indexes if "confidence" in index.columns]
+    table = LabelRow.metadata.tables[LabelRow.__tablename__]
+    indexes = [index for index in table.indexes if "confidence" in index.columns]
     with database.write() as session:
         for index in indexes:
             index.drop(session.connection())

@@ -14,6 +14,7 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -78,7 +79,7 @@ class Samples:
         return next(row for row in self.rows if row[0] >= FIRST)
 
 
-def measure(services: Services, images: list[Path]) -> dict[str, object]:
+def measure(services: Services, images: list[Path]) -> dict[str, Any]:
     """Run all images through one worker."""
     for _ in submit(services.database, (Request(path.as_uri()) for path in images)):
         pass

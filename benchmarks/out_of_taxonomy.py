@@ -22,9 +22,10 @@ from scipy.stats import rankdata
 from classifier.calibration.out_of_distribution import DEFAULT_FALSE_ALARMS, fit_energy_check
 from classifier.config import TrainingConfig
 from classifier.data.manifest import SPLITS, Manifest, Sample, read_manifest
+from classifier.evaluation.labelled_run import Model
 from classifier.inference.energy import energies
 from classifier.outputs.path_softmax import PathSoftmax
-from classifier.training.train import Model, train_model
+from classifier.training.train import train_model
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy
 from taxonomy.arrays import Floats
 from worker.cli.output import print_table, progress_bars
@@ -103,6 +104,7 @@ def measure(
     strange = thinned([s for s in manifest.split("test") if s.node_id in removed], limit)
     with TemporaryDirectory() as work, progress_bars() as progress:
         model, _ = train_model(known["train"], hierarchy, config, Path(work), progress=progress)
+    assert isinstance(model, Model)
     unlabelled = [replace(sample, node_ids=(hierarchy.node_ids[0],)) for sample in strange]  # their node is unknown now
     val, test, others = scores(model, known["val"]), scores(model, known["test"]), scores(model, unlabelled)
     rows: list[list[object]] = []

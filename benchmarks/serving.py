@@ -72,9 +72,10 @@ def answers(bundle: Bundle, labels: Path) -> list[list[object]]:
     plain = replace(model, net=bundle.load_net())
     nets = [replace(model, net=serving_net(plain.net, CPU, model.size_px, precision)) for precision in PRECISIONS]
     wanted, *found = [each.climbs(test, bundle.calibration) for each in (plain, *nets)]
-    return [["as trained", 0.0, 0.0, 0.0, *figures(wanted, bundle)],
-            *([precision, *difference(wanted, climbs), *figures(climbs, bundle)]
-              for precision, climbs in zip(PRECISIONS, found, strict=True))]  # fmt: skip
+    rows: list[list[object]] = [["as trained", 0.0, 0.0, 0.0, *figures(wanted, bundle)]]
+    for precision, climbs in zip(PRECISIONS, found, strict=True):
+        rows.append([precision, *difference(wanted, climbs), *figures(climbs, bundle)])
+    return rows
 
 
 def difference(wanted: Climbs, found: Climbs) -> tuple[float, float, float]:

@@ -73,7 +73,7 @@ def pipeline_rate(settings: Settings, images: list[Path], warm: int) -> tuple[fl
         raise RuntimeError("the worker ended with open jobs")
     with services.database.read() as session:
         ended = select(JobRow.finished_at).where(JobRow.id >= min(ids)).order_by(JobRow.finished_at)
-        commits = session.scalars(ended).all()
+        commits = [commit for commit in session.scalars(ended) if commit is not None]
     services.close()
     first = commits[warm - 1]
     counted = sum(commit > first for commit in commits)  # a batch shares its commit

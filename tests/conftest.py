@@ -1,93 +1,62 @@
 """Servers for tests: given by the environment, or started privately, or else the test is skipped with the reason."""
 
 import os
-import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
+from free_port import free_port, is_open
+from postgres_programs import found_program, postgres_user
 from sqlalchemy import create_engine, make_url, text
+from waiting import wait_until
 
 _START_S = 30.0
 
 
-def _missing(reason: str) -> None:
+def _missing(reason: str) -> NoReturn:
     """Skip, unless this run must not skip (CLADIST_TEST_REQUIRE_SERVICES)."""
     if os.environ.get("CLADIST_TEST_REQUIRE_SERVICES"):
         pytest.fail(f"{reason}, and CLADIST_TEST_REQUIRE_SERVICES is set")
     pytest.skip(reason)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _wait_for_port(port: int, process: subprocess.Popen) -> None:
-    end = time.monotonic() + _START_S
-    while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError(f"{process.args} did not open port {port}")
-
-
 @contextmanager
 def _process(
     command: list[str], port: int, user: str | None = None, env: dict[str, str] | None = None
 ) -> Iterator[None]:
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, user=user, env=env, **quiet) as process:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, user=user, env=env, stdout=quiet, stderr=quiet) as process:
         try:
-            _wait_for_port(port, process)
+            wait_until(lambda: is_open(port) or process.poll() is not None, f"port {port}", _START_S)
+            if process.poll() is not None:
+                raise RuntimeError(f"{command[0]} ended before it opened port {port}")
             yield
         finally:
             process.terminate()
 
 
-def _postgres_binary(name: str) -> str | None:
-    newest = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
-    return shutil.which(name) or (str(newest[0]) if newest else None)
-
-
-def _other_user() -> str | None:
-    """PostgreSQL refuses to run as root: the user to start it as, None when we are not root."""
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in known else "nobody"
-
-
-def _wait_for_postgres(url: str) -> None:
-    """Its port is open for a while before it takes anyone in."""
-    end = time.monotonic() + _START_S
-    while True:
-        try:
-            psycopg.connect(url).close()
-        except psycopg.OperationalError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+def _takes_connections(url: str) -> bool:
+    """PostgreSQL's port is open for a while before it takes anyone in."""
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @contextmanager
 def _private_postgres() -> Iterator[str]:
-    initdb, server = _postgres_binary("initdb"), _postgres_binary("postgres")
+    initdb, server = found_program("initdb"), found_program("postgres")
     if initdb is None or server is None:
         _missing("no CLADIST_TEST_DATABASE_URL and no PostgreSQL installed")
-    user = _other_user()
+    user = postgres_user()
     folder = tempfile.mkdtemp(prefix="cladist-pg-")
     if user is not None:
         shutil.chown(folder, user)
@@ -99,7 +68,7 @@ def _private_postgres() -> Iterator[str]:
         options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-k", folder]
         with _process([server, "-D", folder, "-p", str(port), *options], port, user):
             url = f"postgresql://cladist@127.0.0.1:{port}/postgres"
-            _wait_for_postgres(url)
+            wait_until(lambda: _takes_connections(url), "PostgreSQL to take connections", _START_S)
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,7 +103,7 @@ def micro_auprc(model: TableModel, test: Table) -> float:
     return float(average_precision_score(targets[:, counted], probs[:, counted], average="micro"))
 
 
-def row(name: str, result: dict) -> list[object]:
+def row(name: str, result: dict[str, Any]) -> list[object]:
     """One line of the table."""
     dropouts, epochs = (sorted(set(result[key])) for key in ("dropouts", "epochs"))
     return [name, sum(result["rows"].values()), result["features"], result["nodes"], result["auprc"],

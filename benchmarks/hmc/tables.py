@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import torch
 from arff import Table, TableError
-from features import Floats, Rows, Scaler, fill_missing, require_same_columns, training_rows
+from features import Rows, Scaler, fill_missing, require_same_columns, training_rows
 from pydantic import BaseModel, ConfigDict, Field
 from timm.utils import ModelEmaV3
 from torch import nn
@@ -24,6 +24,7 @@ from classifier.networks.heads import LevelHeads
 from classifier.outputs.sigmoid_max import SigmoidMax, micro_average_precision
 from classifier.progress import Progress, silent
 from taxonomy import Hierarchy
+from taxonomy.arrays import Floats
 
 _PREDICTION_BATCH = 512
 _LEAST_FREQUENCY = 1e-4  # of a node, for its first bias; the training rows may not have it at all

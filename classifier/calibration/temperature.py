@@ -77,11 +77,11 @@ def least(free: Tensor, losses: Callable[[Tensor], Iterable[Tensor]]) -> Tensor:
         optimiser.zero_grad()
         total = 0.0
         for loss in losses(free):
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total += loss.item()
         return total
 
-    optimiser.step(cost)  # type: ignore[no-untyped-call]
+    optimiser.step(cost)
     return free.detach()
 
 

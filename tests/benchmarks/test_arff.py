@@ -57,7 +57,7 @@ def test_a_tree_whose_paths_all_have_two_steps_is_no_dag(tmp_path: Path) -> None
     assert [node.id for node in taxonomy.leaves] == ["1/1", "1/2", "2/1"]
 
 
-def test_sparse_rows(tmp_path: Path) -> None:
+def test_sparse_rows_are_filled_up(tmp_path: Path) -> None:
     """What a row leaves out is 0, and the first value of a nominal attribute."""
     table = read(tmp_path, TREE, "{3 7, 4 1/1}", "{1 'deep blue', 0 ?, 4 3}")
     np.testing.assert_array_equal(table.features, [[0, 1, 0, 0, 7], [np.nan, 0, 1, 0, 0]])

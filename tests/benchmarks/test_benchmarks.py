@@ -17,7 +17,7 @@ def run(name: str, *options: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_delivery() -> None:
+def test_delivery_runs_to_its_end() -> None:
     """All urgent jobs came through, none of them behind the whole bulk."""
     found = run("delivery.py", "--jobs", "600", "--urgent", "3")
     assert [row["jobs"] for row in found["submitting"]] == [600]
@@ -25,7 +25,7 @@ def test_delivery() -> None:
     assert all(row["most"] <= 3 for row in found["waiting"])
 
 
-def test_labels() -> None:
+def test_labels_runs_to_its_end() -> None:
     """Both sides of writing, and a page far behind as large as the first."""
     found = run("labels.py", "--rows", "60000", "--assets", "64", "--merged", "8", "--rounds", "1")
     assert found["reading"]["rows"] == 60_000

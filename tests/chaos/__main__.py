@@ -18,6 +18,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # run by path, without pytest
+
 import mortal
 import scenarios
 from scenarios import Place, Scenario, embedded, killed, network, servers

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
-import worker.service
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,7 @@ from worker.db.engine import Database
 from worker.errors import DatabaseError
 from worker.pipeline.pipeline import Pipeline
 from worker.process.bootstrap import bootstrap
+from worker.process.celery_app import publisher
 from worker.process.service import run_worker
 from worker.settings import Settings
 
@@ -35,6 +36,11 @@ _fork = multiprocessing.get_context("fork")
 _RETRY_S = 0.2
 
 forking = threading.Lock()  # held while a process is forked, and while a connection of the parent's is open
+
+
+def pause(seconds: float) -> None:
+    """Let a fault last, or a retry wait: how long is part of the scenario, not a guess at when something is done."""
+    time.sleep(seconds)
 
 
 def start(settings: Settings, log: Path, hooks: Sequence[Hook] = (), *, drain: bool = False) -> Process:
@@ -60,7 +66,7 @@ def _work(settings: Settings, log: Path, hooks: Sequence[Hook], drain: bool) -> 
             services = bootstrap(settings)
             break
         except DatabaseError:  # a supervisor would start it again
-            time.sleep(_RETRY_S)
+            pause(_RETRY_S)
     run_worker(services, drain=drain)
     os._exit(0)
 
@@ -83,7 +89,7 @@ def tell_where_they_are() -> None:
     for process in multiprocessing.active_children():
         if process.pid:
             os.kill(process.pid, signal.SIGUSR1)
-    time.sleep(_RETRY_S)
+    pause(_RETRY_S)
 
 
 def die() -> None:
@@ -111,7 +117,7 @@ def at_any_moment(within_s: float) -> Hook:
 
     def hook() -> None:
         def later() -> None:
-            time.sleep(random.uniform(0.05, within_s))
+            pause(random.uniform(0.05, within_s))
             die()
 
         threading.Thread(target=later, daemon=True).start()
@@ -153,10 +159,8 @@ def after_publish(most: int) -> Hook:
 
 def _around_publish(before: Hook, after: Hook) -> Hook:
     def hook() -> None:
-        made = worker.service.publisher
-
-        def publisher(*words: Any) -> Callable[..., None]:
-            publish = made(*words)
+        def made_around(*words: Any) -> Callable[..., None]:
+            publish = publisher(*words)
 
             def wrapped(*given: Any, **named: Any) -> None:
                 before()
@@ -165,7 +169,7 @@ def _around_publish(before: Hook, after: Hook) -> Hook:
 
             return wrapped
 
-        worker.service.publisher = publisher
+        patch("worker.process.service.publisher", made_around).start()
 
     return hook
 
@@ -182,7 +186,7 @@ def before_the_ack(most: int) -> Hook:
             fuse.passed()
             return done
 
-        Pipeline.accept = wrapped  # type: ignore[method-assign]
+        patch.object(Pipeline, "accept", wrapped).start()
 
     return hook
 
@@ -196,7 +200,7 @@ def stepped_clock(offset_s: Any) -> Hook:
         def stepped(self: Database, session: Session) -> datetime:
             return now(self, session) + timedelta(seconds=offset_s.value)
 
-        Database.now = stepped  # type: ignore[method-assign]
+        patch.object(Database, "now", stepped).start()
 
     return hook
 
@@ -210,7 +214,7 @@ def full_disk(is_full: Any, used_bytes: Callable[[], int]) -> Hook:
             while True:
                 soft = used_bytes() if is_full.value else hard
                 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-                time.sleep(0.02)
+                pause(0.02)
 
         threading.Thread(target=watch, daemon=True).start()
 

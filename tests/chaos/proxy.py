@@ -8,7 +8,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Literal
 
-from servers import free_port
+from free_port import free_port
 
 Mode = Literal["pass", "delay", "blackhole"]
 _DELAY_S = 0.2

@@ -3,7 +3,6 @@
 import multiprocessing
 import random
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,7 +68,7 @@ def killed(make_hook: Callable[[], Hook]) -> Scenario:
                     raise TimeoutError("the worker did not come to the point where it was to die")
             pid = process.pid or 0
             with world.worker():
-                recoveries.append(world.wait(lambda pid=pid: not world.held_by(pid), "the dead worker's leases"))
+                recoveries.append(world.wait_for_leases_of(pid))
         world.finish()
         return world.verdict(ids, recoveries)
 
@@ -102,7 +101,7 @@ def redis_restarted(*, persistent: bool) -> Scenario:
 
         def fault() -> None:
             server.stop(signal.SIGKILL)
-            time.sleep(_FAULT_S)
+            mortal.pause(_FAULT_S)
             server.start()
 
         return _while_working(place.world(), times, fault)
@@ -112,7 +111,11 @@ def redis_restarted(*, persistent: bool) -> Scenario:
 
 def redis_flushed(place: Place, times: int) -> Verdict:
     """FLUSHALL."""
-    return _while_working(place.world(), times, lambda: _redis(place).client().flushall())
+
+    def fault() -> None:
+        _redis(place).client().flushall()
+
+    return _while_working(place.world(), times, fault)
 
 
 def redis_full(place: Place, times: int) -> Verdict:
@@ -122,7 +125,7 @@ def redis_full(place: Place, times: int) -> Verdict:
         client = _redis(place).client()
         client.config_set("maxmemory-policy", "noeviction")
         client.config_set("maxmemory", 1)
-        time.sleep(_FAULT_S)
+        mortal.pause(_FAULT_S)
         client.config_set("maxmemory", 0)
 
     return _while_working(place.world(), times, fault)
@@ -134,7 +137,7 @@ def postgres_restarted(how: signal.Signals) -> Scenario:
 
         def fault() -> None:
             server.stop(how)
-            time.sleep(_FAULT_S)
+            mortal.pause(_FAULT_S)
             server.start()
 
         return _while_working(place.world(), times, fault)
@@ -152,7 +155,7 @@ def postgres_cut_off(place: Place, times: int) -> Verdict:
         for _ in range(20):
             with admin.connect() as connection:
                 connection.execute(ended)
-            time.sleep(random.uniform(0.01, 0.1))
+            mortal.pause(random.uniform(0.01, 0.1))
         admin.dispose()
 
     return _while_working(world, times, fault)
@@ -174,13 +177,13 @@ def network(server: str, do: Callable[[Proxy], None]) -> Scenario:
 
 def blackholed(proxy: Proxy) -> None:
     proxy.turn("blackhole")
-    time.sleep(_FAULT_S)
+    mortal.pause(_FAULT_S)
     proxy.turn("pass")
 
 
 def delayed(proxy: Proxy) -> None:
     proxy.turn("delay")
-    time.sleep(_FAULT_S)
+    mortal.pause(_FAULT_S)
     proxy.turn("pass")
 
 
@@ -188,7 +191,7 @@ def reset(proxy: Proxy) -> None:
     """Connections cut again and again, in mid-commit among other moments."""
     for _ in range(20):
         proxy.reset()
-        time.sleep(random.uniform(0.01, 0.1))
+        mortal.pause(random.uniform(0.01, 0.1))
 
 
 def disk_full(place: Place, times: int) -> Verdict:
@@ -201,7 +204,7 @@ def disk_full(place: Place, times: int) -> Verdict:
 
     def fault() -> None:
         is_full.value = 1
-        time.sleep(_FAULT_S)
+        mortal.pause(_FAULT_S)
         is_full.value = 0
 
     return _while_working(world, times, fault, mortal.full_disk(is_full, used_bytes))
@@ -223,7 +226,7 @@ def clock_stepped(by_s: float) -> Scenario:
             ids += world.submit(_JOBS_PER_ROUND)
             pid = process.pid or 0
             with world.worker(mortal.stepped_clock(offset)):
-                recoveries.append(world.wait(lambda pid=pid: not world.held_by(pid), "the dead worker's leases"))
+                recoveries.append(world.wait_for_leases_of(pid))
         world.finish()
         return world.verdict(ids, recoveries)
 

@@ -1,25 +1,17 @@
 """Private servers that a fault test may stop, kill, fill and restart on the same port."""
 
-import os
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
-from pathlib import Path
 
 import mortal
 import redis
+from free_port import free_port, is_open
+from postgres_programs import found_program, postgres_user
+from waiting import wait_until
 
 _START_S = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -41,13 +33,10 @@ class Server:
         quiet = subprocess.DEVNULL
         with mortal.forking:  # a fork in between would keep the pipe open by which Popen learns that exec went well
             self._process = subprocess.Popen(self.command(), user=self._user, stdout=quiet, stderr=quiet)
-        end = time.monotonic() + _START_S
-        while time.monotonic() < end and self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise RuntimeError(f"{self.command()[0]} did not open port {self.port}")
+        process = self._process
+        wait_until(lambda: is_open(self.port) or process.poll() is not None, f"port {self.port}", _START_S)
+        if process.poll() is not None:
+            raise RuntimeError(f"{self.command()[0]} ended before it opened port {self.port}")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop by a signal and wait for the end; stopped already, do nothing."""
@@ -82,7 +71,7 @@ class PostgresServer(Server):
     """PostgreSQL, which refuses to run as root; started with fsync, as faults are what it is for."""
 
     def __init__(self) -> None:
-        super().__init__(_other_user())
+        super().__init__(postgres_user())
         words = [_found("initdb"), "-D", self.folder, "-U", "cladist", "-A", "trust"]
         subprocess.run(words, user=self._user, check=True, capture_output=True)
 
@@ -93,13 +82,12 @@ class PostgresServer(Server):
     def start(self) -> None:
         """Start, and wait until it takes connections again after what it recovers."""
         super().start()
-        end = time.monotonic() + _START_S
+        wait_until(self._is_ready, "PostgreSQL to take connections", _START_S)
+
+    def _is_ready(self) -> bool:
         ready = [_found("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-q"]
-        while time.monotonic() < end:
-            with mortal.forking:
-                if not subprocess.run(ready, check=False).returncode:
-                    return
-            time.sleep(0.05)
+        with mortal.forking:
+            return not subprocess.run(ready, check=False).returncode
 
     @property
     def url(self) -> str:
@@ -107,15 +95,7 @@ class PostgresServer(Server):
 
 
 def _found(name: str) -> str:
-    newest = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
-    path = shutil.which(name) or (str(newest[0]) if newest else None)
+    path = found_program(name)
     if path is None:
         raise SystemExit(f"chaos: {name} is not installed")
     return path
-
-
-def _other_user() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in known else "nobody"

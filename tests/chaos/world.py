@@ -10,18 +10,13 @@ from pathlib import Path
 
 import mortal
 import numpy as np
-import torch
 from mortal import Hook
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
+from untrained_bundle import write_untrained
 
-from classifier.bundles.bundle import make_net
 from classifier.bundles.calibration import Calibration
-from classifier.bundles.info import BundleInfo
-from classifier.bundles.writing import write_bundle
-from classifier.config import TrainingConfig
-from classifier.networks.backbone import make_backbone
-from taxonomy import Hierarchy, Node, Taxonomy
+from taxonomy import Node, Taxonomy
 from worker.db.engine import Database
 from worker.db.tables import DecisionRow, JobRow, LabelRow, OutboxRow
 from worker.errors import DatabaseError
@@ -135,7 +130,11 @@ class World:
                 mortal.tell_where_they_are()
                 last = "\n".join(self.log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:])
                 raise TimeoutError(f"waited {patience_s:.0f} s for {what}; the workers said last:\n{last}")
-            time.sleep(_POLL_S)
+            mortal.pause(_POLL_S)
+
+    def wait_for_leases_of(self, pid: int) -> float:
+        """Seconds until a dead worker holds no job any more. Raises TimeoutError."""
+        return self.wait(lambda: not self.held_by(pid), "the dead worker's leases")
 
     def open_jobs(self) -> int:
         return self._count(select(func.count()).select_from(JobRow).where(JobRow.status.in_(_OPEN)))
@@ -184,9 +183,9 @@ class World:
             finally:
                 database.close()
 
-    def _count(self, query: "object") -> int:
+    def _count(self, query: Select[int]) -> int:
         with self._database() as database, database.read() as session:
-            return int(session.scalar(query) or 0)  # type: ignore[call-overload]
+            return int(session.scalar(query) or 0)
 
 
 def _bundle(folder: Path) -> Path:
@@ -196,19 +195,7 @@ def _bundle(folder: Path) -> Path:
     taxonomy = Taxonomy(
         [Node("shape", "Shape"), *(Node(name, name, ("shape",)) for name in ("disc", "ring", "square"))]
     )
-    torch.manual_seed(0)
-    hierarchy = Hierarchy.compile(taxonomy)
-    backbone = make_backbone(_BACKBONE)
-    info = BundleInfo(
-        backbone=_BACKBONE,
-        image_size_px=32,
-        mean=backbone.mean,
-        std=backbone.std,
-        release=hierarchy.release,
-        training=TrainingConfig(backbone=_BACKBONE),
-        libraries={},
-    )
-    return write_bundle(folder, make_net(_BACKBONE, hierarchy), info, taxonomy, Calibration()).folder
+    return write_untrained(folder, taxonomy, Calibration()).folder
 
 
 def _images(folder: Path, count: int) -> list[Path]:

@@ -1,16 +1,19 @@
 """Fixtures of the classifier's tests: painted images, a recipe that trains in a second, and a trained bundle."""
 
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from fixture_types import Encoded, FullDisk, LabelsOf
 from hypothesis import HealthCheck, settings
 from PIL import Image
+from small_taxonomies import outdoor_shop
 
 from classifier.bundles.bundle import Bundle
 from classifier.config import TrainingConfig
@@ -69,7 +72,8 @@ def labels_of(folder: Path) -> tuple[Manifest, Taxonomy]:
 
 
 @pytest.fixture(name="labels_of")
-def _labels_of() -> object:
+def _labels_of() -> LabelsOf:
+    """labels_of(folder): the manifest of its labels.csv, and the taxonomy of its paths."""
     return labels_of
 
 
@@ -108,25 +112,14 @@ def tree() -> Hierarchy:
 @pytest.fixture
 def dag() -> Hierarchy:
     """out 0, wear 1 | foot 2 (assignable, under wear), tents 3 | boots 4 (under out and foot), sandals 5."""
-    return Hierarchy.compile(
-        Taxonomy(
-            [
-                Node("boots", "Boots", ("foot", "out")),
-                Node("foot", "Footwear", ("wear",), assignable=True),
-                Node("out", "Outdoor"),
-                Node("sandals", "Sandals", ("foot",)),
-                Node("wear", "Clothing"),
-                Node("tents", "Tents", ("out",)),
-            ]
-        )
-    )
+    return Hierarchy.compile(outdoor_shop())
 
 
 @pytest.fixture
-def encoded() -> object:
+def encoded() -> Encoded:
     """encoded(image, format, **options): the bytes of an image file."""
 
-    def encode(image: Image.Image, image_format: str, **options: object) -> bytes:
+    def encode(image: Image.Image, image_format: str, **options: Any) -> bytes:
         stream = BytesIO()
         image.save(stream, image_format, **options)
         return stream.getvalue()
@@ -145,6 +138,6 @@ def _files_of_at_most(size_bytes: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def full_disk() -> Callable[[int], AbstractContextManager[None]]:
+def full_disk() -> FullDisk:
     """full_disk(bytes): within it no file can grow beyond so many bytes, and writing fails as on a full disk."""
     return _files_of_at_most

@@ -1,22 +1,19 @@
 """Data and disks that go wrong: a clear error, or a fallback that is stated here."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from fixture_types import FullDisk, LabelsOf
 
 from classifier.bundles.bundle import Bundle, make_net, read_bundle
 from classifier.bundles.calibration import Calibration
 from classifier.bundles.writing import write_bundle, write_calibration
 from classifier.config import TrainingConfig
-from classifier.data.manifest import Manifest, read_manifest
+from classifier.data.manifest import read_manifest
 from classifier.errors import BundleError, ManifestError, TrainingError
 from classifier.training.train import evaluate_bundle, train_bundle
-from taxonomy import Taxonomy, read_taxonomy
-
-LabelsOf = Callable[[Path], tuple[Manifest, Taxonomy]]
-FullDisk = Callable[[int], AbstractContextManager[None]]
+from taxonomy import read_taxonomy
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +47,13 @@ def test_a_node_with_one_sample(painted: Path, labels_of: LabelsOf, brief: Train
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_an_empty_split(painted: Path, labels_of: LabelsOf, brief: TrainingConfig, trained: Bundle, split: str) -> None:
+def test_an_empty_split_is_refused(
+    painted: Path, labels_of: LabelsOf, brief: TrainingConfig, trained: Bundle, split: str
+) -> None:
     """Nothing to train on, or to measure on: the split is named."""
     keep(painted, lambda row: not row.endswith(split))
     manifest, taxonomy = labels_of(painted)
-    work = {
+    work: dict[str, Callable[[], object]] = {
         "train": lambda: train_bundle(manifest, taxonomy, painted / "bundle", brief),
         "test": lambda: evaluate_bundle(trained, manifest.split("test")),
     }

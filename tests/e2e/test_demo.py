@@ -5,11 +5,12 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from command_line import CLADIST
 
 from classifier.config import TrainingConfig
 from worker.cli.demo.figures import render_catalogue
@@ -18,7 +19,7 @@ from worker.cli.demo.tour import FIGURES_CONFIG, take_tour
 _PHOTOGRAPHS_A_SPLIT = {"train": 150, "val": 40, "test": 40}
 
 
-def stored(folder: Path) -> tuple[Counter[str], list[dict]]:
+def stored(folder: Path) -> tuple[Counter[str], list[dict[str, Any]]]:
     """How many jobs there are of each status, and all predictions."""
     with sqlite3.connect(folder / "cladist.db") as connection:
         statuses = Counter(status for (status,) in connection.execute("SELECT status FROM jobs"))
@@ -27,7 +28,7 @@ def stored(folder: Path) -> tuple[Counter[str], list[dict]]:
     return statuses, predictions
 
 
-def never_rises(prediction: dict) -> bool:
+def never_rises(prediction: dict[str, Any]) -> bool:
     confidences = [label["confidence"] for label in prediction["levels"]]
     return confidences == sorted(confidences, reverse=True)
 
@@ -55,7 +56,7 @@ def test_the_demo_on_photographs(tmp_path: Path, photographs: Path) -> None:
     words = ["demo", "--images", str(photographs), "--labels", str(labels), "--out", "out", "--epochs", "1"]
     given = {name: value for name, value in os.environ.items() if not name.startswith("CLADIST_")}
     done = subprocess.run(
-        [sys.executable, "-c", "from worker.cli.main import main; main()", *words],
+        [*CLADIST, *words],
         cwd=tmp_path, env=given, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

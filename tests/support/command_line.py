@@ -14,6 +14,9 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **given, "OMP_NUM_THREADS": "1"}
 
 
+CLADIST = (sys.executable, "-c", "from worker.cli.main import main; main()")  # the words before a command
+
+
 class Cladist:
     """Run `cladist` in a folder of its own, on the embedded default."""
 
@@ -22,9 +25,8 @@ class Cladist:
 
     def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         given = {name: value for name, value in os.environ.items() if not name.startswith("CLADIST_")}
-        command = [sys.executable, "-c", "from worker.cli.main import main; main()", *words]
         return subprocess.run(
-            command,
+            [*CLADIST, *words],
             cwd=self.folder,
             env={**given, "OMP_NUM_THREADS": "1", **environment},
             capture_output=True,

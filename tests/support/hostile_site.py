@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def answer(body: bytes, status: int = 200, **headers: str) -> Page:
+def answer(body: bytes, status: int = 200, /, **headers: str) -> Page:
     """A page that answers with just these headers, and the true length where none is given; names have _ for -."""
 
     def page(visit: BaseHTTPRequestHandler) -> None:
@@ -95,7 +96,7 @@ def redirect(location: str, status: int = 302) -> Page:
     return answer(b"", status, Location=location)
 
 
-def fetcher(resolve: Callable[[str], list[str]] | None = None, **settings: object) -> Fetcher:
+def fetcher(resolve: Callable[[str], list[str]] | None = None, **settings: Any) -> Fetcher:
     """A fetcher that may ask 127.0.0.1, and no other special address, unless told otherwise."""
     made = Settings(**{"asset_networks": "127.0.0.1/32", **settings})
     return Fetcher(made) if resolve is None else Fetcher(made, resolve)

@@ -6,15 +6,13 @@ An asset that ends in one of these words kills the process, hangs, eats memory, 
 import logging
 import os
 import signal
-import time
-from collections.abc import Callable
+import threading
 from pathlib import Path
 
+from altered_predictors import AlteredPredictor, AlteredPredictors
 from torch import Tensor
 
-from classifier.inference.predictor import Predictor
 from worker.db.engine import open_database
-from worker.models.predictors import Predictors
 from worker.pipeline.parallelism import set_up_process
 from worker.pipeline.pipeline import Pipeline
 from worker.process.bootstrap import Services
@@ -31,7 +29,7 @@ def _kill() -> None:
 
 
 def _hang() -> None:
-    time.sleep(10_000)
+    threading.Event().wait()
 
 
 def _eat() -> None:
@@ -45,24 +43,14 @@ def _raise() -> None:
 HARM = {b"kill": _kill, b"hang": _hang, b"eat": _eat, b"raise": _raise}
 
 
-class PoisonedPredictors(Predictors):
-    """Predictors whose decoding obeys the asset."""
+class PoisonedPredictor(AlteredPredictor):
+    """A predictor whose decoding obeys the asset."""
 
-    def get(self, bundle_id: int) -> Predictor:
-        predictor = super().get(bundle_id)
-        if "pixels" not in vars(predictor):
-            predictor.pixels = _harmed(predictor.pixels)
-        return predictor
-
-
-def _harmed(pixels: Callable[[bytes, str], Tensor]) -> Callable[[bytes, str], Tensor]:
-    def decode(content: bytes, source: str) -> Tensor:
+    def pixels(self, content: bytes, source: str) -> Tensor:
         for word, harm in HARM.items():
             if content.endswith(word):
                 harm()
-        return pixels(content, source)
-
-    return decode
+        return super().pixels(content, source)
 
 
 def poison(uri: str, word: bytes) -> str:
@@ -78,7 +66,7 @@ def main() -> None:
     set_up_process(settings)
     database = open_database(settings.database_url)
     app = make_app(settings)
-    pipeline = Pipeline(database, PoisonedPredictors(database), settings)
+    pipeline = Pipeline(database, AlteredPredictors(database, PoisonedPredictor), settings)
     register_tasks(app, pipeline)
     run_worker(Services(settings, database, app, pipeline), drain=True)
 

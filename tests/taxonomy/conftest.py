@@ -1,18 +1,15 @@
 """Fixtures of the taxonomy's tests: taxonomy files written on the spot, and the refusal they meet."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fixture_types import Read, Refusal
 from hypothesis import HealthCheck, settings
 
 from taxonomy import Taxonomy, TaxonomyError, read_taxonomy
 
 settings.register_profile("cladist", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cladist")  # no test may depend on how busy the machine is
-
-Read = Callable[..., Taxonomy]
-Refusal = Callable[..., str]
 
 
 @pytest.fixture

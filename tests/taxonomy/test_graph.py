@@ -1,11 +1,13 @@
 """The taxonomy as a graph: levels, terminals, look-ups by id and by path, immutability."""
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 
 import networkx as nx
 import pytest
 from hypothesis import given
 from random_taxonomies import dags, naive_height
+from small_taxonomies import outdoor_shop
 
 from taxonomy import Node, Taxonomy, TaxonomyError
 
@@ -13,17 +15,7 @@ from taxonomy import Node, Taxonomy, TaxonomyError
 @pytest.fixture
 def shop() -> Taxonomy:
     """Boots stand at level 3: they are footwear at level 2 and, by a second way, outdoor at level 1."""
-    return Taxonomy(
-        [
-            Node("boots", "Boots", ("foot", "out")),
-            Node("foot", "Footwear", ("wear",), assignable=True),
-            Node("out", "Outdoor"),
-            Node("sandals", "Sandals", ("foot",)),
-            Node("wear", "Clothing"),
-            Node("tents", "Tents", ("out",)),
-        ],
-        "shop",
-    )
+    return outdoor_shop("shop")
 
 
 def test_the_level_of_a_node_follows_its_deepest_parent(shop: Taxonomy) -> None:
@@ -79,7 +71,7 @@ def test_path_runs_from_a_root_through_the_first_parents(shop: Taxonomy) -> None
     assert [node.id for node in shop.path("boots")] == ["wear", "foot", "boots"]
 
 
-def test_an_unknown_id(shop: Taxonomy) -> None:
+def test_an_unknown_id_is_refused(shop: Taxonomy) -> None:
     with pytest.raises(TaxonomyError, match="shop: no node has the id 'toys'"):
         shop["toys"]
     assert "toys" not in shop
@@ -87,17 +79,19 @@ def test_an_unknown_id(shop: Taxonomy) -> None:
 
 def test_the_graph_is_frozen(shop: Taxonomy) -> None:
     """Neither edges nor nodes can be added or taken away."""
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: shop.graph.add_edge("tents", "wear"),
         lambda: shop.graph.add_node("toys"),
         lambda: shop.graph.remove_node("tents"),
-    ):
+    ]
+    for change in changes:
         with pytest.raises(nx.NetworkXError, match="Frozen"):
             change()
     assert shop.graph.number_of_edges() == 5
 
 
 def test_nodes_and_levels_are_read_only(shop: Taxonomy) -> None:
+    """The types forbid it, and so does the object, for those who check no types."""
     with pytest.raises(FrozenInstanceError):
         shop["tents"].name = "Huts"  # type: ignore[misc]
     with pytest.raises(TypeError):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from random_taxonomies import balanced_tree, dags, naive_height, naive_lineage
 from scipy.sparse import csr_array
+from small_taxonomies import outdoor_shop
 
 from taxonomy import Hierarchy, Node, Taxonomy, TaxonomyError, release
 
@@ -12,18 +13,7 @@ from taxonomy import Hierarchy, Node, Taxonomy, TaxonomyError, release
 @pytest.fixture
 def hierarchy() -> Hierarchy:
     """wear, out | foot (assignable, under wear), tents (under out) | boots (under foot and out), sandals."""
-    return Hierarchy.compile(
-        Taxonomy(
-            [
-                Node("boots", "Boots", ("foot", "out")),
-                Node("foot", "Footwear", ("wear",), assignable=True),
-                Node("out", "Outdoor"),
-                Node("sandals", "Sandals", ("foot",)),
-                Node("wear", "Clothing"),
-                Node("tents", "Tents", ("out",)),
-            ]
-        )
-    )
+    return Hierarchy.compile(outdoor_shop())
 
 
 def test_the_arrays_of_a_small_dag(hierarchy: Hierarchy) -> None:
@@ -48,7 +38,7 @@ def test_the_arrays_of_a_small_dag(hierarchy: Hierarchy) -> None:
     assert (len(hierarchy), hierarchy.depth) == (6, 3)
 
 
-def test_information_in_nats(hierarchy: Hierarchy) -> None:
+def test_information_is_in_nats(hierarchy: Hierarchy) -> None:
     """log 4 terminals less the log of those under the node."""
     expected = np.log(4) - np.log([2, 3, 3, 1, 1, 1])
     np.testing.assert_allclose(hierarchy.information, expected, rtol=1e-15)
@@ -61,13 +51,13 @@ def test_the_best_path_climbs_through_the_likeliest_parent(hierarchy: Hierarchy)
     assert hierarchy.path(1) == (1,)
 
 
-def test_positions_by_id(hierarchy: Hierarchy) -> None:
+def test_positions_are_found_by_id(hierarchy: Hierarchy) -> None:
     assert [hierarchy.position(node_id) for node_id in hierarchy.node_ids] == list(range(6))
     with pytest.raises(TaxonomyError, match=f"no node has the id 'toys' in release {hierarchy.release[:12]}"):
         hierarchy.position("toys")
 
 
-def test_a_single_node() -> None:
+def test_a_single_node_is_a_hierarchy() -> None:
     hierarchy = Hierarchy.compile(Taxonomy([Node("a", "A")]))
     assert hierarchy.edges.shape == (0, 2)
     assert hierarchy.incidence.toarray().tolist() == [[True]]

@@ -11,17 +11,17 @@ def refused(*nodes: Node) -> str:
     return str(caught.value)
 
 
-def test_an_empty_taxonomy() -> None:
+def test_an_empty_taxonomy_is_refused() -> None:
     assert refused() == "shop.json: the taxonomy is empty"
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\t\n", "\u00a0", "\u2003"])
-def test_a_blank_name(name: str) -> None:
+def test_a_blank_name_is_refused(name: str) -> None:
     """A name of nothing but white space, of any alphabet, is blank."""
     assert refused(Node("a", name, line=3)) == "shop.json: node 'a' (line 3) has a blank name"
 
 
-def test_a_blank_id() -> None:
+def test_a_blank_id_is_refused() -> None:
     assert refused(Node("  ", "Shoes", line=2)) == "shop.json: the node named 'Shoes' (line 2) has a blank id"
 
 
@@ -35,7 +35,7 @@ def test_ids_that_differ_in_white_space_alone_are_duplicates() -> None:
     assert "duplicate id 'a b'" in refused(Node("a b", "A"), Node(" a  b ", "B"))
 
 
-def test_an_unknown_parent() -> None:
+def test_an_unknown_parent_is_refused() -> None:
     assert refused(Node("a", "A"), Node("b", "B", ("a", "x"), line=4)) == (
         "shop.json: unknown parent: 'x' of 'b' (line 4)"
     )
@@ -48,7 +48,7 @@ def test_many_unknown_parents_are_counted_not_listed() -> None:
     assert message.endswith("'x4' of 'n4' and 3 more")
 
 
-def test_a_self_edge() -> None:
+def test_a_self_edge_is_refused() -> None:
     assert refused(Node("a", "A", ("a",), line=5)) == "shop.json: a node is its own parent: 'a' (line 5)"
 
 
@@ -80,7 +80,7 @@ def test_twin_siblings_that_share_one_parent_of_several() -> None:
     assert refused(*nodes) == "shop.json: two siblings named 'Boots' under 'b': 'x', 'y'"
 
 
-def test_twin_roots() -> None:
+def test_twin_roots_are_refused() -> None:
     assert refused(Node("x", "Shoes"), Node("y", " Shoes ")) == (
         "shop.json: two siblings named 'Shoes' among the roots: 'x', 'y'"
     )

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,8 +71,8 @@ def test_the_order_of_keys_parents_and_aliases_does_not_matter() -> None:
 
 def test_every_field_is_part_of_the_release() -> None:
     """Changing any one field of a node changes the release."""
-    base = {"id": "a", "name": "A"}
-    changes = [
+    base: dict[str, Any] = {"id": "a", "name": "A"}
+    changes: list[dict[str, Any]] = [
         {},
         {"id": "b"},
         {"name": "B"},
@@ -82,7 +83,7 @@ def test_every_field_is_part_of_the_release() -> None:
         {"deprecated": True},
         {"replaced_by": "x"},
     ]
-    releases = {release(Taxonomy([Node(**{**base, **change})])) for change in changes}  # type: ignore[arg-type]
+    releases = {release(Taxonomy([Node(**{**base, **change})])) for change in changes}
     assert len(releases) == len(changes)
 
 

@@ -1,41 +1,38 @@
 """Both deployments that every worker test runs on: embedded, and PostgreSQL with Redis."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from command_line import Cladist
+from fixture_types import MakeBundle, MakeImages, Submitted
 from PIL import Image
+from untrained_bundle import write_untrained
 
-from classifier.bundles.bundle import Bundle, make_net
+from classifier.bundles.bundle import Bundle
 from classifier.bundles.calibration import Calibration
-from classifier.bundles.info import BundleInfo
-from classifier.bundles.writing import write_bundle
-from classifier.config import TrainingConfig
-from classifier.networks.backbone import make_backbone
-from taxonomy import Hierarchy, Node, Taxonomy
+from taxonomy import Node, Taxonomy
 from worker.db.engine import Database
 from worker.jobs.submission import Request, submit
 from worker.models.registration import add_bundle
 from worker.process.bootstrap import Services, bootstrap
 from worker.settings import Settings
 
-BACKBONE = "test_resnet"
-SIZE_PX = 32
-
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
+    """Torch on one core: the machine is shared."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(params=["embedded", pytest.param("servers", marks=pytest.mark.service)])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Fast settings on SQLite and the in-process broker, then on PostgreSQL and Redis."""
-    values = {
+    values: dict[str, Any] = {
         "queue": f"test-{uuid.uuid4().hex}",
         "poll_s": 0.02,
         "reap_s": 0.05,
@@ -75,30 +72,18 @@ def tiny_taxonomy() -> Taxonomy:
 
 
 @pytest.fixture(scope="session")
-def make_bundle(tiny_taxonomy: Taxonomy) -> Callable[..., Bundle]:
+def make_bundle(tiny_taxonomy: Taxonomy) -> MakeBundle:
     """A function that writes an untrained but whole bundle: what it says is arbitrary, and always the same."""
 
     def make(folder: Path, taxonomy: Taxonomy = tiny_taxonomy, seed: int = 0) -> Bundle:
-        torch.manual_seed(seed)
-        hierarchy = Hierarchy.compile(taxonomy)
-        backbone = make_backbone(BACKBONE)
-        info = BundleInfo(
-            backbone=BACKBONE,
-            image_size_px=SIZE_PX,
-            mean=backbone.mean,
-            std=backbone.std,
-            release=hierarchy.release,
-            training=TrainingConfig(backbone=BACKBONE, seed=seed),
-            libraries={},
-        )
         calibration = Calibration(threshold=0.4, target_accuracy=0.9, samples=10, split="val")
-        return write_bundle(folder, make_net(BACKBONE, hierarchy), info, taxonomy, calibration)
+        return write_untrained(folder, taxonomy, calibration, seed)
 
     return make
 
 
 @pytest.fixture
-def bundle(database: Database, make_bundle: Callable[..., Bundle], tmp_path: Path) -> Bundle:
+def bundle(database: Database, make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
     """A bundle that is active in the database."""
     return add_bundle(database, make_bundle(tmp_path / "bundle").folder)
 
@@ -113,7 +98,7 @@ def services(settings: Settings, bundle: Bundle) -> Iterator[Services]:
 
 
 @pytest.fixture
-def make_images(tmp_path: Path) -> Callable[[int], list[str]]:
+def make_images(tmp_path: Path) -> MakeImages:
     """A function that writes images of noise and returns their URIs."""
 
     def make(count: int) -> list[str]:
@@ -129,7 +114,7 @@ def make_images(tmp_path: Path) -> Callable[[int], list[str]]:
 
 
 @pytest.fixture
-def submitted(database: Database) -> Callable[[list[str]], list[int]]:
+def submitted(database: Database) -> Submitted:
     """A function that submits URIs and returns the job ids."""
 
     def make(uris: list[str]) -> list[int]:

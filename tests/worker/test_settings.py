@@ -9,7 +9,7 @@ from taxonomy import CladistError
 from worker.settings import read_settings
 
 
-def test_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_lists_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Separated by commas, folders as PATH is; blanks and capitals do not matter."""
     monkeypatch.setenv("CLADIST_ASSET_SCHEMES", "file, HTTPS,s3")
     monkeypatch.setenv("CLADIST_ASSET_HOSTS", "*.Example.com, x.test")

@@ -1,6 +1,7 @@
 """The calibration that a bundle keeps: what it refuses, and which threshold applies to which asset."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,9 +59,9 @@ def test_a_file_that_does_not_name_its_guarantee_promises_the_weaker() -> None:
         {"x": 1},
     ],
 )
-def test_an_impossible_calibration(fields: dict[str, float]) -> None:
+def test_an_impossible_calibration_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Calibration(**fields)  # type: ignore[arg-type]
+        Calibration(**fields)
 
 
 def test_the_threshold_of_a_subtree_applies_to_what_lies_there(tree: Hierarchy) -> None:
@@ -69,8 +70,10 @@ def test_the_threshold_of_a_subtree_applies_to_what_lies_there(tree: Hierarchy) 
         SubtreeTarget(node="a1", target_accuracy=0.6, threshold=0.3, samples=9),
         SubtreeTarget(node="A", target_accuracy=0.9, threshold=0.8, samples=9),
     )
-    #                                                                    A    B    a1   a2   b1   b2
-    assert Calibration(threshold=0.5, subtrees=own).thresholds(tree).tolist() == [0.8, 0.5, 0.3, 0.8, 0.5, 0.5]
+    #                               A    B    a1   a2   b1   b2
+    thresholds = Calibration(threshold=0.5, subtrees=own).thresholds(tree)
+    assert thresholds is not None
+    assert thresholds.tolist() == [0.8, 0.5, 0.3, 0.8, 0.5, 0.5]
     assert Calibration(subtrees=own).thresholds(tree) is None
     assert Calibration().review_thresholds(tree).tolist() == [0.0] * 6
 

@@ -15,8 +15,8 @@ from classifier.calibration.thresholds import CLOSED, decision_threshold
 from classifier.data.manifest import Sample, read_manifest
 from classifier.errors import CalibrationError
 from classifier.evaluation.climbs import Climbs
+from classifier.evaluation.labelled_run import Model, open_model
 from classifier.evaluation.metrics import evaluate
-from classifier.training.train import Model, open_model
 from taxonomy import Hierarchy, TaxonomyError
 
 HIERARCHY = Hierarchy.compile(balanced_tree(3, 3))  # r; r0 r1 r2; nine leaves
@@ -120,15 +120,21 @@ def test_an_unknown_subtree_is_refused() -> None:
 def test_strange_samples_are_never_decided_and_count_so() -> None:
     """All but nothing exceeds the limit: no threshold can be trusted with so few decisions."""
     climbs = made_climbs(300, 2)
+    assert climbs.energies is not None
     check = EnergyCheck(limit=float(np.sort(climbs.energies)[4]), false_alarms=0.95)
     assert with_thresholds(Calibration(energy=check), climbs, CalibrationOptions(0.9)).threshold == CLOSED
-    assert with_thresholds(Calibration(), climbs, CalibrationOptions(0.9)).threshold < 1
+    threshold = with_thresholds(Calibration(), climbs, CalibrationOptions(0.9)).threshold
+    assert threshold is not None
+    assert threshold < 1
 
 
 @pytest.fixture(scope="module")
 def held_out(trained: Bundle) -> tuple[Model, tuple[Sample, ...]]:
+    """The trained bundle's model, and its calibration samples."""
     manifest = read_manifest(trained.folder.parent / "labels.csv", trained.taxonomy)
-    return open_model(trained), manifest.split("val")
+    model = open_model(trained)
+    assert isinstance(model, Model)
+    return model, manifest.split("val")
 
 
 def test_a_whole_calibration(held_out: tuple[Model, tuple[Sample, ...]], trained: Bundle, tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ def test_the_least_confident_go_to_people() -> None:
 def test_a_dear_subtree_comes_first() -> None:
     """Ten times as dear under B: 0.95 there is worse than 0.6 elsewhere."""
     plan = plan_reviews(CLIMBS, Calibration(), ReviewBudget(400, 1000, {"B": 10.0}))
-    assert (plan.coverage, plan.accuracy) == (3 / 5, pytest.approx(2 / 3))
+    assert plan.coverage == 3 / 5
+    assert plan.accuracy == pytest.approx(2 / 3)
     (dear,) = plan.subtrees
     assert dear.threshold > 0.95
     assert plan.threshold == pytest.approx(0.6)
@@ -107,7 +108,7 @@ def test_more_reviews_than_assets_review_all_that_may_be_wrong() -> None:
     "budget",
     [ReviewBudget(-1, 5), ReviewBudget(1, 0), ReviewBudget(float("nan"), 5), ReviewBudget(1, 5, {"B": 0.0})],
 )
-def test_an_impossible_budget(budget: ReviewBudget) -> None:
+def test_an_impossible_budget_is_refused(budget: ReviewBudget) -> None:
     with pytest.raises(CalibrationError, match="review budget: "):
         plan_reviews(CLIMBS, Calibration(), budget)
 

@@ -40,7 +40,7 @@ def test_too_few_samples_say_how_many_it_takes(target: float, needed: int) -> No
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0, -0.1, 1.5, float("nan")])
-def test_an_impossible_target(target: float) -> None:
+def test_an_impossible_target_is_refused(target: float) -> None:
     with pytest.raises(CalibrationError, match="does not lie between 0 and 1"):
         conformal_threshold(np.full(100, 0.3), target)
 

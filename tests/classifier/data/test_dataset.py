@@ -1,22 +1,20 @@
 """Training images: augmented by (seed, epoch, index) alone, decoded once, and a bad one named by its line."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from fixture_types import LabelsOf
 
 from classifier.config import TrainingConfig
 from classifier.data.dataset import AugmentedImages, ImageStore, PlainImages, epoch_loader, epoch_seed
 from classifier.data.manifest import Sample
 from classifier.errors import ManifestError
 
-LabelsOf = Callable[[Path], Any]
-
 
 @pytest.fixture
 def samples(painted: Path, labels_of: LabelsOf) -> tuple[Sample, ...]:
+    """The training samples of the painted images."""
     return labels_of(painted)[0].split("train")
 
 

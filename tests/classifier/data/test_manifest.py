@@ -109,13 +109,13 @@ def test_a_folder_is_no_image(read: Read, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["1.jpg,b\n", "", "image\n1.jpg\n", "node,path\nb,c\n"])
-def test_no_header(read: Read, text: str) -> None:
+def test_a_file_without_a_header_is_refused(read: Read, text: str) -> None:
     with pytest.raises(ManifestError, match="line 1: expected a header with 'image' and 'path' or 'node'"):
         read(text)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
-def test_no_text(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes | None) -> None:
     """A missing file and one that is not UTF-8: the message names the file."""
     if content is not None:
         (tmp_path / "labels.csv").write_bytes(content)
@@ -127,7 +127,7 @@ def test_an_id_that_holds_the_sign_of_several_nodes(read: Read) -> None:
     assert read("image,node\n1.jpg,x|y\n").samples[0].node_id == "x|y"
 
 
-def test_splits(read: Read) -> None:
+def test_samples_are_found_by_split(read: Read) -> None:
     manifest = read("image,node,split\n1.jpg,b,train\n2.jpg,c,test\n")
     assert [sample.line for sample in manifest.split("test")] == [3]
     assert (manifest.has_split("train"), manifest.has_split("val")) == (True, False)
@@ -149,7 +149,7 @@ def test_too_few_to_hold_any_out(read: Read) -> None:
         training_splits(read("image,node\n" + "1.jpg,b\n" * 9))
 
 
-def test_label_positions(read: Read) -> None:
+def test_label_positions_are_places_in_the_hierarchy(read: Read) -> None:
     """Each sample's place in the hierarchy; a node of another taxonomy has none."""
     hierarchy = Hierarchy.compile(TAXONOMY)
     samples = read("image,node\n1.jpg,c\n2.jpg,s\n").samples

@@ -1,20 +1,17 @@
 """The whole check: it goes on after every bad row and image, and says each once, with its line."""
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fixture_types import LabelsOf
 from PIL import Image
 
 from classifier.bundles.bundle import Bundle
-from classifier.data.manifest import Manifest
 from classifier.datacheck import Check, Finding, check_labels
 from classifier.datacheck.findings import counts, shortened
 from classifier.errors import ManifestError
 from taxonomy import Taxonomy, read_taxonomy
-
-LabelsOf = Callable[[Path], tuple[Manifest, Taxonomy]]
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """Decoding: what a good image of any allowed kind becomes."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
+from fixture_types import Encoded
 from PIL import Image
 
 from classifier.images.decode import decode
 from classifier.images.tensors import normalise, square_pixels
-
-Encoded = Callable[..., bytes]
 
 RED = (255, 0, 0)
 WHITE = (255, 255, 255)

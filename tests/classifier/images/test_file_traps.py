@@ -1,22 +1,19 @@
 """Files that are built to cost memory or time: refused by what their first bytes say, in little memory."""
 
-import json
 import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixture_types import Encoded
 from PIL import Image
 
 from classifier.errors import AssetError
 from classifier.images.decode import ALLOWED_FORMATS, LARGE_PIXELS, MAX_PIXELS, decode
-
-Encoded = Callable[..., bytes]
 
 
 def saved(image_format: str, size: tuple[int, int] = (64, 64), mode: str = "RGB", **options: object) -> bytes:
@@ -250,7 +247,7 @@ def peak_megabytes(folder: Path, *contents: bytes) -> int:
     for number, content in enumerate(contents):
         (folder / str(number)).write_bytes(content)
     command = [sys.executable, "-c", PEAK, *(str(folder / str(number)) for number in range(len(contents)))]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def test_traps_take_little_memory(tmp_path: Path) -> None:

@@ -3,20 +3,18 @@
 import os
 import struct
 import zlib
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixture_types import Encoded
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from classifier.errors import AssetError
 from classifier.images.decode import MAX_FILE_BYTES, decode, read_image_file
-
-Encoded = Callable[..., bytes]
 
 
 def refused(content: bytes) -> AssetError:
@@ -49,14 +47,14 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
-def test_an_empty_file() -> None:
+def test_an_empty_file_is_refused() -> None:
     error = refused(b"")
     assert (error.code, str(error)) == ("unreadable_image", "holiday.jpg: the file is empty")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_a_truncated_file(encoded: Encoded, image_format: str, share: float) -> None:
+def test_a_truncated_file_is_refused(encoded: Encoded, image_format: str, share: float) -> None:
     """Cut anywhere from the header to just before the end."""
     content = encoded(noise(), image_format)
     assert refused(content[: max(4, int(len(content) * share))]).code == "unreadable_image"
@@ -149,13 +147,13 @@ def code_of(path: Path) -> str:
     return caught.value.code
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     assert code_of(tmp_path / "nowhere.jpg") == "asset_not_found"
     assert code_of(tmp_path / "file" / "inside.jpg") == "asset_not_found"
 
 
-def test_a_directory(tmp_path: Path) -> None:
+def test_a_directory_is_refused(tmp_path: Path) -> None:
     assert code_of(tmp_path) == "access_denied"
 
 
@@ -166,11 +164,11 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     assert code_of(tmp_path / "secret.jpg") == "access_denied"
 
 
-def test_an_impossible_name() -> None:
+def test_an_impossible_name_is_refused() -> None:
     assert code_of(Path("a\0b.jpg")) == "unreadable_image"
 
 
-def test_too_many_bytes(tmp_path: Path) -> None:
+def test_too_many_bytes_are_refused(tmp_path: Path) -> None:
     """One byte more than allowed, and none less."""
     path = tmp_path / "big.jpg"
     with path.open("wb") as stream:

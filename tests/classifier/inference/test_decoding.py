@@ -1,6 +1,7 @@
 """Decode options: what each means, and that all of them stay coherent, on random trees and DAGs."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from classifier.bundles.calibration import Calibration, EnergyCheck, ReviewPlan,
 from classifier.errors import DecodeError
 from classifier.inference.decoding import DecodeOptions, Decoder
 from classifier.inference.least_cost import expected_costs, least_cost_terminal
-from classifier.inference.prediction import AssetPrediction
+from classifier.inference.prediction import Alternative, AssetPrediction, LevelLabel, NodeConfidence
 from classifier.outputs.path_softmax import PathSoftmax
 from classifier.outputs.terminals import Terminals
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError
@@ -26,7 +27,7 @@ B1 = 4
 
 
 def decode(
-    hierarchy: Hierarchy, probs: np.ndarray, best: int, calibration: Calibration = NO_CALIBRATION, **options: object
+    hierarchy: Hierarchy, probs: np.ndarray, best: int, calibration: Calibration = NO_CALIBRATION, **options: Any
 ) -> AssetPrediction:
     """The prediction of one asset by these options."""
     return Decoder(hierarchy, calibration, "m", DecodeOptions(**options)).predict("a", probs, best)
@@ -40,8 +41,9 @@ def drawn_masses(hierarchy: Hierarchy, seed: int) -> np.ndarray:
 
 def confidences(prediction: AssetPrediction) -> Mapping[str, float]:
     """Node id -> confidence, of every node that the prediction names."""
-    named = [*prediction.levels, *(other for label in prediction.levels for other in label.alternatives)]
-    return {label.node: label.confidence for label in [*named, *(prediction.reported or ())]}
+    named: list[LevelLabel | Alternative | NodeConfidence] = [*prediction.levels, *(prediction.reported or ())]
+    named += [other for label in prediction.levels for other in label.alternatives]
+    return {label.node: label.confidence for label in named}
 
 
 @given(dags(), st.integers(0, 99))

@@ -18,6 +18,7 @@ from classifier.runtimes.running import channel_stats
 
 @pytest.fixture(scope="module")
 def predictor(trained: Bundle) -> Predictor:
+    """The trained bundle, loaded."""
     return Predictor.load(trained.folder)
 
 
@@ -85,7 +86,7 @@ def test_weights_that_are_not_numbers(trained: Bundle, tmp_path: Path, batch: to
         Predictor.load(folder).predict(["a"], batch[:1])
 
 
-def test_channel_stats() -> None:
+def test_channel_stats_broadcast_over_images() -> None:
     mean, std = channel_stats((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
     assert (mean.shape, std.shape) == ((3, 1, 1), (3, 1, 1))
     assert std.flatten().tolist() == [1.0, 2.0, 3.0]

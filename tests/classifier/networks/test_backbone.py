@@ -15,7 +15,8 @@ from classifier.networks.backbone import make_backbone
 def weights() -> dict[str, torch.Tensor]:
     """Those of a whole test_resnet, classifier included, unlike any fresh one."""
     torch.manual_seed(99)
-    return timm.create_model("test_resnet", num_classes=7).state_dict()
+    state: dict[str, torch.Tensor] = timm.create_model("test_resnet", num_classes=7).state_dict()
+    return state
 
 
 def refused(name: str, checkpoint: Path | None = None) -> str:
@@ -46,7 +47,7 @@ def test_a_name_that_is_none(name: str) -> None:
     assert refused(name).startswith(f"unknown backbone {name!r}")
 
 
-def test_an_unknown_tag() -> None:
+def test_an_unknown_tag_is_refused() -> None:
     """Refused without asking the hub."""
     assert (
         refused("resnet50.nonsense") == "backbone 'resnet50.nonsense': Invalid pretrained tag (nonsense) for resnet50."
@@ -72,7 +73,7 @@ def test_a_tagged_name_with_a_checkpoint_fetches_nothing(tmp_path: Path, weights
     assert torch.equal(loaded["conv1.0.weight"], weights["conv1.0.weight"])
 
 
-def test_a_missing_checkpoint(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "nowhere.safetensors"
     assert refused("test_resnet", path) == f"{path}: no such checkpoint"
     assert refused("test_resnet", tmp_path) == f"{tmp_path}: no such checkpoint"

@@ -1,17 +1,19 @@
 """A bundle of one release answers in another, and a training begins with what survives of it."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from fixture_types import LabelsOf
 from hypothesis import given
 from hypothesis import strategies as st
 from random_taxonomies import dags
 
 from classifier.bundles.bundle import Bundle
+from classifier.bundles.calibration import Calibration
+from classifier.bundles.info import BundleInfo
 from classifier.config import TrainingConfig
 from classifier.data.manifest import read_manifest
 from classifier.errors import ReleaseMismatchError
@@ -25,8 +27,6 @@ from classifier.training.warm_start import warm_start
 from taxonomy import Hierarchy, Node, Taxonomy
 from taxonomy.changes.diff import Difference, diff
 from taxonomy.changes.mapping import NodeMapping
-
-LabelsOf = Callable[[Path], tuple]
 
 
 def logits_of(hierarchy: Hierarchy, seed: int = 0) -> torch.Tensor:
@@ -139,7 +139,7 @@ def test_a_warm_start_keeps_the_theta_of_what_survives(difference: Difference) -
     before, after = Hierarchy.compile(difference.before), Hierarchy.compile(difference.after)
     torch.manual_seed(0)
     old, new = (HierarchicalNet(torch.nn.Identity(), LevelHeads(4, hierarchy)) for hierarchy in (before, after))
-    warm_start(new, after, FakeBundle(old, before), difference)
+    warm_start(new, after, remembered(difference.before, before, old), difference)
     features = torch.randn(2, 4)
     with torch.no_grad():
         thetas = [
@@ -158,16 +158,22 @@ def test_a_warm_start_keeps_the_theta_of_what_survives(difference: Difference) -
         np.testing.assert_allclose(thetas[1][change.new[0]], thetas[0][change.old], atol=1e-4)
 
 
-class FakeBundle:
-    """A bundle as far as a warm start looks at it."""
+@dataclass(frozen=True, eq=False)
+class RememberedBundle(Bundle):
+    """A bundle that lies on no disk: its network is given back as it is."""
 
-    def __init__(self, net: HierarchicalNet, hierarchy: Hierarchy) -> None:
-        self.hierarchy = hierarchy
-        self.info = SimpleNamespace(mode="single")
-        self._net = net
+    net: HierarchicalNet
 
     def load_net(self) -> HierarchicalNet:
-        return self._net
+        return self.net
+
+
+def remembered(taxonomy: Taxonomy, hierarchy: Hierarchy, net: HierarchicalNet) -> Bundle:
+    info = BundleInfo(
+        backbone="none", image_size_px=32, mean=(0, 0, 0), std=(1, 1, 1), release=hierarchy.release,
+        training=TrainingConfig(), libraries={},
+    )  # fmt: skip
+    return RememberedBundle(Path("nowhere"), info, taxonomy, hierarchy, Calibration(), "0", net)
 
 
 def test_a_warm_start_answers_as_before_before_any_training(trained: Bundle) -> None:

@@ -113,7 +113,7 @@ def test_the_temperature_divides_the_logits(dag: Hierarchy) -> None:
 
 
 @given(cases(max_scale=2.0))
-def test_gradients(case: Case) -> None:
+def test_gradients_are_the_derivatives(case: Case) -> None:
     """gradcheck in float64: the hand-written backward of the sparse product is the derivative of its forward."""
     _, hierarchy, logits = case
     assert torch.autograd.gradcheck(PathSoftmax(hierarchy).log_probs, logits[:2].clone().requires_grad_())
@@ -164,7 +164,8 @@ def test_enormous_logits_stay_finite(dag: Hierarchy, size: float) -> None:
     assert torch.isfinite(log_probs).all()
     assert (log_probs < 1e-5).all()
     (log_probs / size).sum().backward()
-    assert torch.isfinite(logits.grad).all()  # type: ignore[arg-type]
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
     assert torch.isfinite(output.predict(logits.detach()).nodes).all()
 
 
@@ -183,6 +184,7 @@ def test_one_head_a_level_and_one_for_the_stops(dag: Hierarchy, tree: Hierarchy)
     assert [head.out_features for head in LevelHeads(8, tree).heads] == [2, 4]
     with torch.no_grad():
         for number, head in enumerate(heads.heads):
+            assert isinstance(head, torch.nn.Linear)
             head.weight.zero_()
             head.bias.fill_(number)
     assert heads(torch.randn(1, 8)).tolist() == [[0, 0, 1, 1, 2, 2, 3]]

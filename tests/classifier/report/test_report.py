@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from fixture_types import LabelsOf
 from PIL import Image
 
 from classifier.bundles.bundle import Bundle
@@ -66,7 +68,7 @@ def read_page(path: Path) -> tuple[str, Page]:
     return text, page
 
 
-def evaluated(climbs: Climbs, samples: Sequence[Sample], **more: object) -> Evaluated:
+def evaluated(climbs: Climbs, samples: Sequence[Sample], **more: Any) -> Evaluated:
     metrics = evaluate(climbs, Calibration(threshold=0.6, target_accuracy=0.9))
     return Evaluated(SUBJECT, samples, climbs, metrics, **more)
 
@@ -88,13 +90,12 @@ def random_climbs(hierarchy: Hierarchy, count: int) -> tuple[Climbs, list[int]]:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
+    """A red image of 320 x 200."""
     Image.new("RGB", (320, 200), (200, 30, 30)).save(tmp_path / "image.png")
     return tmp_path / "image.png"
 
 
-def test_the_report_of_a_trained_bundle(
-    painted: Path, trained: Bundle, labels_of: Callable[[Path], tuple[Manifest, Taxonomy]], tmp_path: Path
-) -> None:
+def test_the_report_of_a_trained_bundle(painted: Path, trained: Bundle, labels_of: LabelsOf, tmp_path: Path) -> None:
     """Its metrics are those of the evaluation; the page and every picture lie in the folder, nothing else."""
     manifest, _ = labels_of(painted)
     metrics = evaluate_with_report(tmp_path / "out" / "report", trained, manifest, "test", trained)
@@ -201,9 +202,7 @@ def test_a_folder_that_cannot_be_one(tree: Hierarchy, image: Path) -> None:
         write_report(image, evaluated(climbs, samples_of(tree, truth, image)))
 
 
-def test_an_empty_split_is_refused(
-    painted: Path, trained: Bundle, labels_of: Callable[[Path], tuple[Manifest, Taxonomy]], tmp_path: Path
-) -> None:
+def test_an_empty_split_is_refused(painted: Path, trained: Bundle, labels_of: LabelsOf, tmp_path: Path) -> None:
     """Before anything is written."""
     manifest, _ = labels_of(painted)
     only_train = Manifest(manifest.source, manifest.split("train"))
@@ -215,7 +214,7 @@ def test_an_empty_split_is_refused(
 def test_a_bundle_of_another_release_is_not_drawn_beside(
     painted: Path,
     trained: Bundle,
-    labels_of: Callable[[Path], tuple[Manifest, Taxonomy]],
+    labels_of: LabelsOf,
     tmp_path: Path,
     tree: Hierarchy,
 ) -> None:

@@ -21,13 +21,14 @@ _SIZE_PX = 64
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
+    """Four images of normal noise."""
     return torch.randn(4, 3, _SIZE_PX, _SIZE_PX, generator=torch.Generator().manual_seed(1))
 
 
 def backbone(name: str) -> nn.Module:
     """A network whose batch norms have seen something."""
     torch.manual_seed(0)
-    network = timm.create_model(name, num_classes=0)
+    network: nn.Module = timm.create_model(name, num_classes=0)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean = torch.randn_like(module.bias) / 10
@@ -74,7 +75,8 @@ class Misleading(nn.Module):
         self.norm.running_mean = torch.tensor([1.0, 2.0, 3.0])
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.convolution(self.norm(images)).mean((2, 3))
+        maps: Tensor = self.convolution(self.norm(images))
+        return maps.mean((2, 3))
 
 
 def test_a_network_that_would_answer_otherwise_is_not_folded(images: Tensor, caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,10 @@ def one_hot(column: int, width: int) -> torch.Tensor:
 def loss_of(hierarchy: Hierarchy, config: TrainingConfig, column: int, **more: torch.Tensor) -> float:
     output = PathSoftmax(hierarchy)
     logits = torch.linspace(-1, 1, output.column_count)[None]
-    return HierarchicalLoss(output, hierarchy, config, **more)(logits, one_hot(column, output.column_count)).item()
+    loss: torch.Tensor = HierarchicalLoss(output, hierarchy, config, **more)(
+        logits, one_hot(column, output.column_count)
+    )
+    return loss.item()
 
 
 def test_a_plain_loss_is_the_cross_entropy(tree: Hierarchy) -> None:

@@ -1,10 +1,10 @@
 """The parts of the training recipe: each can be turned on, does what it says, and refuses what it cannot."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from fixture_types import LabelsOf
 
 from classifier.bundles.bundle import Bundle
 from classifier.config import TrainingConfig
@@ -17,11 +17,10 @@ from classifier.training.mixing import Mixing
 from classifier.training.train import train_bundle
 from taxonomy import Hierarchy
 
-LabelsOf = Callable[[Path], tuple]
-
 
 @pytest.fixture
 def net(tree: Hierarchy) -> HierarchicalNet:
+    """A fresh network on the tree."""
     backbone = make_backbone("test_resnet")
     return HierarchicalNet(backbone.network, LevelHeads(backbone.feature_count, tree))
 

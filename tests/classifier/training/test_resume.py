@@ -7,17 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fixture_types import LabelsOf
 
 import classifier
 from classifier.bundles.bundle import Bundle
 from classifier.config import TrainingConfig
 from classifier.errors import TrainingError
 from classifier.training.train import train_bundle
-
-LabelsOf = Callable[[Path], Any]
 
 KILLED_AT_STEP = """
 import os, signal, sys
@@ -179,7 +177,7 @@ def test_no_whole_checkpoint(trained: Bundle, interrupted: Path, labels_of: Labe
 def test_a_removed_folder_frees_the_name(interrupted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
     shutil.rmtree(interrupted / "bundle.training")
     config = quick.model_copy(update={"epochs": 1})
-    assert train_bundle(*labels_of(interrupted), interrupted / "bundle", config)
+    assert train_bundle(*labels_of(interrupted), interrupted / "bundle", config).folder == interrupted / "bundle"
 
 
 def test_an_interrupt_from_the_keyboard(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:

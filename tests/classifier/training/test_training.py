@@ -1,11 +1,11 @@
 """Training from labels.csv to bundle: it learns, it repeats itself, and it refuses bad input before it begins."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fixture_types import LabelsOf
 
 from classifier.bundles.bundle import Bundle
 from classifier.calibration.options import CalibrationOptions
@@ -14,11 +14,10 @@ from classifier.errors import CalibrationError, ManifestError, TrainingError
 from classifier.training.train import evaluate_bundle, recalibrate_bundle, train_bundle
 from taxonomy import CladistError
 
-LabelsOf = Callable[[Path], Any]
-
 
 def metrics_of(bundle: Bundle) -> dict[str, Any]:
-    return json.loads((bundle.folder / "metrics.json").read_text())["metrics"]
+    found: dict[str, Any] = json.loads((bundle.folder / "metrics.json").read_text())["metrics"]
+    return found
 
 
 def truncate(image: Path) -> None:
@@ -139,10 +138,10 @@ def test_a_mistake_can_be_mended_and_the_command_repeated(
     with pytest.raises(CladistError):
         train_bundle(*labels_of(painted), painted / "bundle", wrong)
     image.write_bytes(content)
-    assert train_bundle(*labels_of(painted), painted / "bundle", config)
+    assert train_bundle(*labels_of(painted), painted / "bundle", config).folder == painted / "bundle"
 
 
-def test_an_existing_out(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
+def test_an_existing_out_is_refused(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:
     (painted / "bundle").mkdir()
     with pytest.raises(
         TrainingError, match=rf"{painted / 'bundle'}: exists already; choose another --out or remove it"

@@ -29,14 +29,14 @@ def kinds(before: Taxonomy, after: Taxonomy, targets: Mapping[str, tuple[str, ..
     }
 
 
-def test_nothing_changed() -> None:
+def test_equal_releases_have_no_change() -> None:
     found = diff(tree(OLD), tree(OLD))
     assert set(found.of_old) == set(OLD)
     assert found.counts[ChangeKind.UNCHANGED] == len(OLD)
     assert sum(found.counts.values()) == len(OLD)
 
 
-def test_by_id() -> None:
+def test_changes_are_told_by_id() -> None:
     """Renamed, moved, both, removed, added; a child of a renamed or moved node stays what it was."""
     after = {"A": (), "B": (), "a": ("B",), "b": ("B",), "c": ("a",), "n": ("A",)}
     assert kinds(tree(OLD), tree(after, A="Alpha", b="beta")) == {
@@ -243,7 +243,7 @@ def test_composing_is_associative(first: NodeMapping, second: NodeMapping, third
         assert set(left.targets.get(node, (node,))) == set(right.targets.get(node, (node,)))
 
 
-def test_composing_over_versions() -> None:
+def test_composing_goes_over_versions() -> None:
     """A to B to C: through splits and merges, and what only one of the two speaks of."""
     ab = NodeMapping({"a": ("x", "y"), "b": ("x",), "c": ()})
     bc = NodeMapping({"x": ("z",), "y": ("z",), "k": ("l",)})

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fixture_types import Refusal
 
 from taxonomy import release
 
-Refusal = Callable[..., str]
 EXPECTED = "expected an object with 'format': 'cladist-taxonomy/1' and a list 'nodes'"
 CANONICAL = "canonical-json"
 
@@ -31,7 +31,7 @@ def body(*nodes: Any) -> str:
         '{"format": ["cladist-taxonomy/1"], "nodes": []}',
     ],
 )
-def test_another_shape(refusal: Refusal, text: str) -> None:
+def test_another_shape_is_refused(refusal: Refusal, text: str) -> None:
     assert refusal(text, CANONICAL) == EXPECTED
 
 
@@ -60,7 +60,7 @@ def test_another_shape(refusal: Refusal, text: str) -> None:
         ({"id": "a", "name": "A", "__class__": "x"}, "node 2: unexpected '__class__': 'x'"),
     ],
 )
-def test_a_wrong_node(refusal: Refusal, entry: Any, message: str) -> None:
+def test_a_wrong_node_is_refused(refusal: Refusal, entry: Any, message: str) -> None:
     """Wrong types, missing keys and unknown keys: the message counts the node and shows the value."""
     assert refusal(body({"id": "root", "name": "Root"}, entry)) == message
 
@@ -70,7 +70,7 @@ def test_a_long_value_is_cut_in_the_message(refusal: Refusal) -> None:
 
 
 @pytest.mark.parametrize("depth", [100, 1_000, 100_000])
-def test_deep_nesting(refusal: Refusal, depth: int) -> None:
+def test_deep_nesting_is_refused(refusal: Refusal, depth: int) -> None:
     """Never a RecursionError."""
     nested = "[" * depth + "]" * depth
     message = refusal(f'{{"format":"cladist-taxonomy/1","nodes":[{{"id":"a","name":"A","parents":{nested}}}]}}')
@@ -83,7 +83,7 @@ def test_torn_json_names_the_line(refusal: Refusal) -> None:
 
 
 @pytest.mark.parametrize("number", ["1" * 5000, "-" + "9" * 5000])
-def test_an_enormous_number(refusal: Refusal, number: str) -> None:
+def test_an_enormous_number_is_refused(refusal: Refusal, number: str) -> None:
     assert refusal(f'{{"format":"cladist-taxonomy/1","nodes":[],"x":{number}}}')
 
 

@@ -1,17 +1,13 @@
 """Hostile taxonomy files: what is wrong and where, however deep, damaged or random the text is."""
 
-from collections.abc import Callable
-
 import pytest
+from fixture_types import Read, Refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from taxonomy import Node, Taxonomy, TaxonomyError
 from taxonomy.formats.reading import write_taxonomy
 from taxonomy.formats.registry import format_names, get_format
-
-Read = Callable[..., Taxonomy]
-Refusal = Callable[..., str]
 
 PETS = Taxonomy([Node("1", "Animals"), Node("2", "Cats", ("1",)), Node("3", "Dogs", ("1",)), Node("4", "Toys")])
 SKOS = "@prefix skos: <http://www.w3.org/2004/02/skos/core#> . @prefix : <http://x.org/v#> .\n"

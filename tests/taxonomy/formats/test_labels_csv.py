@@ -1,13 +1,7 @@
 """A labels.csv as the source of a taxonomy."""
 
-from collections.abc import Callable
-
 import pytest
-
-from taxonomy import Taxonomy
-
-Read = Callable[..., Taxonomy]
-Refusal = Callable[..., str]
+from fixture_types import Read, Refusal
 
 HEADER_HINT = "line 1: expected a header with 'image' and 'path' or 'node' (and 'split', 'weight' if you like), found "
 
@@ -27,7 +21,7 @@ def test_columns_in_any_order(read: Read, head: str) -> None:
 
 def test_quotes_commas_and_crlf(read: Read) -> None:
     taxonomy = read('image,path\r\n1.jpg,"Home, Garden > ""Pots"""\r\n')
-    assert taxonomy.find_path(["Home, Garden", '"Pots"'])
+    assert taxonomy.find_path(["Home, Garden", '"Pots"']).name == '"Pots"'
 
 
 def test_a_byte_order_mark_before_the_header(read: Read) -> None:

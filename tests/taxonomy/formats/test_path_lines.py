@@ -1,14 +1,9 @@
 """Path lines, `A > B > C`, with and without ids."""
 
-from collections.abc import Callable
-
 import pytest
+from fixture_types import Read, Refusal
 
-from taxonomy import Taxonomy
 from taxonomy.graph import split_path
-
-Read = Callable[..., Taxonomy]
-Refusal = Callable[..., str]
 
 WITH_IDS = "1 - Animals\n3 - Animals > Cats\n2 - Animals > Dogs\n10 - Toys\n"
 
@@ -50,7 +45,7 @@ def test_comments_blank_lines_and_white_space(read: Read) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_line_end(read: Read, end: str) -> None:
+def test_every_line_end_is_read(read: Read, end: str) -> None:
     assert read(end.join(WITH_IDS.splitlines())) == read(WITH_IDS)
 
 
@@ -61,7 +56,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(read: Read) -> None:
 def test_names_keep_signs_that_are_no_separator(read: Read) -> None:
     """Only `>` between white space separates; commas, ampersands and dashes belong to names."""
     taxonomy = read("Arts & Crafts > Needles, 3>4 mm > T-shirts\n")
-    assert taxonomy.find_path(["Arts & Crafts", "Needles, 3>4 mm", "T-shirts"])
+    assert taxonomy.find_path(["Arts & Crafts", "Needles, 3>4 mm", "T-shirts"]).name == "T-shirts"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +73,7 @@ def test_names_keep_signs_that_are_no_separator(read: Read) -> None:
         ("1 - A\n2 - A > B\n3 - A > B >\n", "node '3' (line 3) has a blank name"),
     ],
 )
-def test_wrong_lines(refusal: Refusal, text: str, message: str) -> None:
+def test_wrong_lines_are_refused(refusal: Refusal, text: str, message: str) -> None:
     assert refusal(text) == message
 
 
@@ -117,5 +112,5 @@ def test_the_same_path_in_another_spelling_is_a_duplicate(refusal: Refusal) -> N
         ("A >", ("A", "")),
     ],
 )
-def test_split_path(text: str, names: tuple[str, ...]) -> None:
+def test_a_path_is_split_at_separators_alone(text: str, names: tuple[str, ...]) -> None:
     assert split_path(text) == names

@@ -3,18 +3,15 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fixture_types import Read, Refusal
 
 import taxonomy
-from taxonomy import Taxonomy, TaxonomyError, canonical_json, read_taxonomy
+from taxonomy import TaxonomyError, canonical_json, read_taxonomy
 from taxonomy.formats.reading import MAX_FILE_BYTES
 from taxonomy.formats.registry import format_names
-
-Read = Callable[..., Taxonomy]
-Refusal = Callable[..., str]
 
 UNKNOWN = f"not a taxonomy in any known format ({', '.join(format_names())})"
 
@@ -23,17 +20,17 @@ UNKNOWN = f"not a taxonomy in any known format ({', '.join(format_names())})"
     ("content", "byte"),
     [(b"A > B\n\xff\xfe", 6), ("A > Möbel".encode("latin-1"), 5), ("A > B".encode("utf-16"), 0), (b"\x80", 0)],
 )
-def test_not_utf_8(refusal: Refusal, content: bytes, byte: int) -> None:
+def test_what_is_not_utf_8_is_refused(refusal: Refusal, content: bytes, byte: int) -> None:
     """The message says where."""
     assert refusal(content) == f"not UTF-8 text (byte {byte})"
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match=r"nowhere\.txt: No such file or directory"):
         read_taxonomy(tmp_path / "nowhere.txt")
 
 
-def test_an_empty_directory(tmp_path: Path) -> None:
+def test_an_empty_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaxonomyError, match="the taxonomy is empty"):
         read_taxonomy(tmp_path)
 
@@ -49,7 +46,7 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "\n\n", "just one line", "<html> > </html>", "[1, 2]", '{"nodes": []}', "# A > B"]
 )
-def test_no_known_format(refusal: Refusal, content: str) -> None:
+def test_a_file_of_no_known_format_is_refused(refusal: Refusal, content: str) -> None:
     assert refusal(content) == UNKNOWN
 
 

@@ -19,7 +19,9 @@ from taxonomy.formats.reading import write_taxonomy
         ("openimages_bbox_hierarchy.json", 612, 668, 1, 6),
     ],
 )
-def test_what_they_hold(taxonomies: Path, name: str, nodes: int, edges: int, roots: int, levels: int) -> None:
+def test_they_hold_what_was_counted(
+    taxonomies: Path, name: str, nodes: int, edges: int, roots: int, levels: int
+) -> None:
     read = read_taxonomy(taxonomies / name)
     hierarchy = Hierarchy.compile(read)
     assert (len(read), len(hierarchy.edges), len(read.roots), hierarchy.depth) == (nodes, edges, roots, levels)

@@ -1,5 +1,7 @@
 """Hierarchical precision, recall, F1 and LCA distance: by hand, and against hiclass where both define the same."""
 
+from typing import Literal
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -68,7 +70,8 @@ def test_the_same_as_hiclass() -> None:
     paths = [
         np.array([[hierarchy.node_ids[v] for v in hierarchy.path(n)] for n in nodes]) for nodes in (truth, predicted)
     ]
-    for ours, theirs in (("micro", "micro"), ("samples", "macro")):
+    averages: list[tuple[Literal["micro", "samples"], str]] = [("micro", "micro"), ("samples", "macro")]
+    for ours, theirs in averages:
         found = overlap(predicted, truth, hierarchy, ours)
         assert found.precision == pytest.approx(hiclass.precision(*paths, average=theirs))
         assert found.recall == pytest.approx(hiclass.recall(*paths, average=theirs))

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import timm
 from command_line import Cladist
+from fixture_types import MakeBundle
 from PIL import Image
 from safetensors.torch import save_file
 
-from classifier.bundles.bundle import Bundle, read_bundle
+from classifier.bundles.bundle import read_bundle
 from classifier.config import TrainingConfig
 from taxonomy import Node, Taxonomy, canonical_json
 
@@ -125,7 +126,7 @@ def test_calibrate_and_predict_by_their_options(cladist: Cladist) -> None:
     assert "bin: all 1.000" in cladist.ok("predict", "b", "test-blue-0.png", *options)
 
 
-def test_jobs_are_listed_cancelled_and_retried(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
+def test_jobs_are_listed_cancelled_and_retried(cladist: Cladist, make_bundle: MakeBundle) -> None:
     """A queued job can be cancelled, a cancelled one retried, with one line where it cannot be."""
     make_bundle(cladist.folder / "b")
     cladist.ok("db", "upgrade")
@@ -215,7 +216,7 @@ def test_a_cycle_is_named(cladist: Cladist) -> None:
     assert "cycle: 'a' -> 'b' -> 'c' -> 'a'" in cladist.refused("taxonomy", "check", "t.json")
 
 
-def test_a_bundle_of_another_release_is_refused(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
+def test_a_bundle_of_another_release_is_refused(cladist: Cladist, make_bundle: MakeBundle) -> None:
     """A bundle whose taxonomy was exchanged cannot be used."""
     made = make_bundle(cladist.folder / "b")
     (made.folder / "taxonomy.json").write_text(canonical_json(Taxonomy([Node("x", "X")])))
@@ -240,7 +241,7 @@ def test_a_bundle_of_another_release_is_refused(cladist: Cladist, make_bundle: C
     ],
 )
 def test_wrong_nodes_and_numbers_are_one_line(
-    cladist: Cladist, make_bundle: Callable[..., Bundle], words: list[str], message: str
+    cladist: Cladist, make_bundle: MakeBundle, words: list[str], message: str
 ) -> None:
     """Each names the option and what was given."""
     make_bundle(cladist.folder / "b")
@@ -256,7 +257,7 @@ def test_wrong_nodes_and_numbers_are_one_line(
     ],
 )
 def test_predict_refuses_bad_images(
-    cladist: Cladist, make_bundle: Callable[..., Bundle], name: str, content: bytes | None, message: str
+    cladist: Cladist, make_bundle: MakeBundle, name: str, content: bytes | None, message: str
 ) -> None:
     """One line that names the file."""
     make_bundle(cladist.folder / "b")
@@ -265,7 +266,7 @@ def test_predict_refuses_bad_images(
     assert message in cladist.refused("predict", "b", name)
 
 
-def test_taxonomy_commands(cladist: Cladist, labels: Path) -> None:
+def test_taxonomy_commands_agree_on_one_file(cladist: Cladist, labels: Path) -> None:
     """Counts, the tree with counts, and a conversion that keeps the release."""
     (counts,) = map(json.loads, cladist.ok("taxonomy", "check", "labels.csv", "--json"))
     assert {key: counts[key] for key in ("nodes", "edges", "roots", "leaves", "levels")} == {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fixture_types import MakeBundle
 from PIL import Image
 
 from classifier.bundles.bundle import Bundle
@@ -45,7 +46,8 @@ def labels(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def made(make_bundle: Callable[..., Bundle], tmp_path: Path) -> Bundle:
+def made(make_bundle: MakeBundle, tmp_path: Path) -> Bundle:
+    """An untrained bundle, b in the folder of the test."""
     return make_bundle(tmp_path / "b")
 
 
@@ -115,7 +117,7 @@ def test_what_cannot_be_read_is_one_line(cladist: Run, tmp_path: Path, words: li
 
 
 @pytest.mark.usefixtures("made")
-def test_a_report_from_the_command_line(cladist: Run, labels: Path, make_bundle: Callable[..., Bundle]) -> None:
+def test_a_report_from_the_command_line(cladist: Run, labels: Path, make_bundle: MakeBundle) -> None:
     """The metrics on standard output as without it, and the page in its folder, another bundle beside."""
     labels.write_text("\n".join(labels.read_text().splitlines()[:-2]) + "\n")
     make_bundle(labels.parent / "c", seed=1)
@@ -129,7 +131,7 @@ def test_a_report_from_the_command_line(cladist: Run, labels: Path, make_bundle:
 
 
 @pytest.mark.usefixtures("made")
-def test_reports_that_cannot_be_made(cladist: Run, labels: Path, make_bundle: Callable[..., Bundle]) -> None:
+def test_reports_that_cannot_be_made(cladist: Run, labels: Path, make_bundle: MakeBundle) -> None:
     """One line each: nothing to draw into, an empty split, another taxonomy, a file in the way."""
     labels.write_text("\n".join(labels.read_text().splitlines()[:-2]) + "\n")
     make_bundle(labels.parent / "other", Taxonomy([Node("x", "X"), Node("y", "Y")]))

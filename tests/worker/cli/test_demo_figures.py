@@ -17,6 +17,7 @@ SIZE_PX = 48
 
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The labels.csv of a small catalogue."""
     return render_catalogue(tmp_path_factory.mktemp("figures"), per_leaf=PER_LEAF, seed=7, size_px=SIZE_PX)
 
 

@@ -1,13 +1,12 @@
 """Queues, dead jobs and purges by the command line."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 
 from command_line import Cladist
+from fixture_types import MakeBundle
 from sqlalchemy import delete, update
 
-from classifier.bundles.bundle import Bundle
 from worker.db.engine import Database
 from worker.db.tables import JobRow, OutboxRow
 from worker.states import Status
@@ -22,7 +21,7 @@ def let_die(database: Database) -> None:
         session.execute(delete(OutboxRow))
 
 
-def test_queues_by_the_command_line(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
+def test_queues_by_the_command_line(cladist: Cladist, make_bundle: MakeBundle) -> None:
     """Made, filled, paused, resumed, shown; each speaks JSON; each mistake is one line."""
     make_bundle(cladist.folder / "b")
     cladist.ok("db", "upgrade")
@@ -41,7 +40,7 @@ def test_queues_by_the_command_line(cladist: Cladist, make_bundle: Callable[...,
     assert "--weight" in cladist.refused("queues", "set", "a", "--weight", "0")
 
 
-def test_dead_and_purge_by_the_command_line(cladist: Cladist, make_bundle: Callable[..., Bundle]) -> None:
+def test_dead_and_purge_by_the_command_line(cladist: Cladist, make_bundle: MakeBundle) -> None:
     """Each speaks JSON; each mistake is one line."""
     make_bundle(cladist.folder / "b")
     cladist.ok("db", "upgrade")

@@ -2,22 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from command_line import Cladist
+from fixture_types import MakeBundle
 from PIL import Image
 
-from classifier.bundles.bundle import Bundle
 from taxonomy import Node, Taxonomy, canonical_json
 
 
 @pytest.fixture(scope="module")
-def labelled_shop(
-    tmp_path_factory: pytest.TempPathFactory, make_bundle: Callable[..., Bundle], tiny_taxonomy: Taxonomy
-) -> Path:
+def labelled_shop(tmp_path_factory: pytest.TempPathFactory, make_bundle: MakeBundle, tiny_taxonomy: Taxonomy) -> Path:
     """A bundle is active, six images are labelled; new.json is the next release: renamed, and without the ring."""
     folder = tmp_path_factory.mktemp("shop")
     cladist = Cladist(folder)
@@ -42,9 +40,10 @@ def shop(labelled_shop: Path, tmp_path: Path) -> Cladist:
     return Cladist(Path(shutil.copytree(labelled_shop, tmp_path / "shop")))
 
 
-def answer(cladist: Cladist, *words: str) -> dict:
+def answer(cladist: Cladist, *words: str) -> dict[str, Any]:
     (line,) = cladist.ok(*words, "--json")
-    return json.loads(line)
+    found: dict[str, Any] = json.loads(line)
+    return found
 
 
 def test_labels_move_and_come_back(shop: Cladist) -> None:

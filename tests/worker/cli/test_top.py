@@ -4,11 +4,12 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
+from fixture_types import MakeImages, Submitted
 from sqlalchemy import update
 
 from worker.cli.service.top import top
@@ -17,12 +18,10 @@ from worker.jobs.claims import claim_jobs
 from worker.process.bootstrap import Services
 from worker.settings import Settings
 
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
-
 
 @pytest.fixture
 def runner(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """Runs commands on the test's database."""
     monkeypatch.setenv("CLADIST_DATABASE_URL", settings.database_url)
     return CliRunner()
 

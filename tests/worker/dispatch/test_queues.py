@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 from fake_broker import Broker, relay, run
@@ -36,6 +37,7 @@ def owners(database: Database, job_ids: list[int]) -> list[str]:
 
 @pytest.fixture
 def broker() -> Broker:
+    """An empty broker in memory."""
     return Broker()
 
 
@@ -220,9 +222,9 @@ def test_no_round_reads_a_whole_line(database: Database, broker: Broker) -> None
 
 def explained(database: Database, action: Callable[[], object]) -> list[tuple[str, list[str]]]:
     """The plans of all SELECTs that an action makes."""
-    found: list[tuple[str, object]] = []
+    found: list[tuple[str, Any]] = []
 
-    def listen(_connection: object, _cursor: object, statement: str, parameters: object, *_more: object) -> None:
+    def listen(_connection: object, _cursor: object, statement: str, parameters: Any, *_more: object) -> None:
         found.append((statement, parameters))
 
     event.listen(database.engine, "before_cursor_execute", listen)

@@ -23,7 +23,7 @@ SPECIAL = [
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_public_addresses(address: str) -> None:
+def test_public_addresses_are_asked(address: str) -> None:
     assert is_public(ip_address(address))
 
 
@@ -117,7 +117,7 @@ def test_names_that_nobody_has() -> None:
     assert refusal(fetcher(lambda _host: []), "http://x.test/a").code == "asset_not_found"
 
 
-def test_the_systems_resolver() -> None:
+def test_the_systems_resolver_gives_addresses() -> None:
     """What it finds are addresses; what it does not find is not there, or not now."""
     assert "127.0.0.1" in resolve_by_system("localhost")
     with pytest.raises((RetryableError, AssetNotFoundError)):

@@ -16,13 +16,14 @@ BODY = bytes(range(256)) * 40_000  # more than one piece
 
 @pytest.fixture
 def memory() -> Iterator[fsspec.AbstractFileSystem]:
+    """The store in memory, empty before and afterwards."""
     store = fsspec.filesystem("memory")
     store.store.clear()
     yield store
     store.store.clear()
 
 
-def test_memory(memory: fsspec.AbstractFileSystem) -> None:
+def test_objects_are_fetched_whole(memory: fsspec.AbstractFileSystem) -> None:
     """Whole objects, larger than a piece and empty ones; what is not there; what is a folder; what is too large."""
     memory.pipe({"/photos/a.jpg": BODY, "/photos/deep/b?c#d.jpg": b"b", "/photos/empty": b""})
     one = fetcher(asset_schemes="memory")
@@ -36,7 +37,7 @@ def test_memory(memory: fsspec.AbstractFileSystem) -> None:
     )
 
 
-def test_allowed_buckets(memory: fsspec.AbstractFileSystem) -> None:
+def test_only_allowed_buckets_are_read(memory: fsspec.AbstractFileSystem) -> None:
     """The workers' credentials read more than who submits may ask for."""
     memory.pipe({"/photos/a": b"a", "/payroll/a": b"b"})
     one = fetcher(asset_schemes="memory", asset_buckets="photos,pictures")
@@ -93,7 +94,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Site, Fetcher]]:
         yield site, fetcher(asset_schemes="s3", asset_networks="", fetch_total_s=5)
 
 
-def test_s3(s3: tuple[Site, Fetcher]) -> None:
+def test_s3_objects_are_fetched(s3: tuple[Site, Fetcher]) -> None:
     """By the real driver: the endpoint is the operator's, though it is no public address."""
     site, one = s3
     site.pages["/photos/a.jpg"] = s3_object(BODY)
@@ -112,11 +113,15 @@ def test_s3_objects_that_cannot_be_had(s3: tuple[Site, Fetcher]) -> None:
 
 def test_s3_that_fails_or_never_answers(s3: tuple[Site, Fetcher]) -> None:
     site, one = s3
-    site.pages |= {"/photos/a.jpg": s3_fault(500, "InternalError"), "/photos/b.jpg": lambda visit: visit.rfile.read()}
+    site.pages |= {"/photos/a.jpg": s3_fault(500, "InternalError"), "/photos/b.jpg": silent}
     with pytest.raises(RetryableError):
         one.fetch("s3://photos/a.jpg")
     hasty = fetcher(asset_schemes="s3", fetch_total_s=0.3)
     assert refusal(hasty, "s3://photos/b.jpg").code == "fetch_timeout"
+
+
+def silent(visit: BaseHTTPRequestHandler) -> None:
+    visit.rfile.read()
 
 
 class HttpResponseError(Exception):
@@ -127,7 +132,7 @@ class HttpResponseError(Exception):
         self.status_code = status_code
 
 
-class FailingStore(fsspec.AbstractFileSystem):
+class FailingStore(fsspec.AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
     """A driver whose every question ends with an error."""
 
     error: Exception
@@ -143,7 +148,9 @@ class FailingStore(fsspec.AbstractFileSystem):
      (IsADirectoryError("photos"), "access_denied"), (NotADirectoryError("photos"), "asset_not_found"),
      (TimeoutError(), None), (HttpResponseError(503), None), (OSError("reset"), None), (RuntimeError("?"), None)],
 )  # fmt: skip
-def test_what_drivers_raise(error: Exception, code: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_drivers_raise_becomes_a_code_or_another_attempt(
+    error: Exception, code: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Refusals are final; whatever else a driver raises costs the one asset an attempt."""
     monkeypatch.setattr(FailingStore, "error", error, raising=False)
     monkeypatch.setitem(sys.modules["fsspec.registry"]._registry, "az", FailingStore)

@@ -1,16 +1,14 @@
 """The fetcher: schemes, sources of others, and what messages do not show."""
 
 import sys
-from collections.abc import Generator, Iterator
+import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from entry_points import install
 from hostile_site import answer, fetcher, redirect, refusal, serving
 
-from classifier.errors import AssetNotFoundError
 from worker.errors import RetryableError
-from worker.network.allowance import Allowance
 from worker.telemetry.redaction import redacted, shown
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "blob_source"
@@ -42,20 +40,12 @@ def test_an_allowed_scheme_without_a_source() -> None:
     )
 
 
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch, *points: str) -> None:
-    """Make entry points known, as pip does."""
-    metadata = folder / "outside-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[cladist.asset_sources]\n" + "\n".join(points) + "\n")
-    monkeypatch.syspath_prepend(str(folder))
-
-
 def test_the_example_of_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """docs/examples/blob_source, installed by the entry point that its pyproject.toml has."""
-    (declared,) = [line for line in (EXAMPLE / "pyproject.toml").read_text().splitlines() if line.startswith("blob =")]
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
+    points = project["entry-points"]["cladist.asset_sources"]
     monkeypatch.syspath_prepend(str(EXAMPLE))
-    install(tmp_path, monkeypatch, declared.replace('"', ""))
+    install(tmp_path, monkeypatch, "cladist.asset_sources", *(f"{name} = {value}" for name, value in points.items()))
     monkeypatch.setenv("BLOB_FOLDER", str(tmp_path))
     digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
     (tmp_path / "2c").mkdir()
@@ -68,31 +58,10 @@ def test_the_example_of_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert refusal(one, "blob://../../etc/passwd").code == "asset_not_found"
 
 
-class Outside:
-    """A source of other people's code, of every quality."""
-
-    def chunks(self, uri: str, _allowance: Allowance) -> Iterator[bytes]:
-        name = uri.partition("://")[2]
-        if name == "bug":
-            raise ZeroDivisionError("by zero at https://x/?sig=secret")
-        if name == "gone":
-            raise AssetNotFoundError("no such asset")
-        if name == "busy":
-            raise RetryableError("later")
-        return iter([b"x"] * (3 if name == "small" else 1000))
-
-
-class Broken:
-    """A source that cannot be made."""
-
-    def __init__(self) -> None:
-        raise OSError("no configuration")
-
-
-def test_sources_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sources_of_others_are_held_to_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are held to the caps, their bugs cost the one asset, and those that cannot be made are a line."""
-    monkeypatch.setitem(sys.modules, "outside", SimpleNamespace(A=Outside, B=Broken))
-    install(tmp_path, monkeypatch, "dam = outside:A", "broken = outside:B", "missing = nowhere:C")
+    points = "dam = outside_sources:Moody", "broken = outside_sources:Broken", "missing = nowhere:C"
+    install(tmp_path, monkeypatch, "cladist.asset_sources", *points)
     one = fetcher(asset_schemes="dam,broken,missing", asset_max_bytes=100)
     assert one.fetch("dam://small") == b"xxx"
     assert refusal(one, "dam://large").code == "image_too_large"
@@ -106,17 +75,8 @@ def test_sources_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "cannot be loaded: No module named 'nowhere'" in str(refusal(one, "missing://a"))
 
 
-class Slow:
-    """A source that goes on for ever."""
-
-    def chunks(self, _uri: str, _allowance: Allowance) -> Generator[bytes]:
-        while True:
-            yield b""
-
-
 def test_the_total_time_holds_for_every_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "outside", SimpleNamespace(A=Slow))
-    install(tmp_path, monkeypatch, "slow = outside:A")
+    install(tmp_path, monkeypatch, "cladist.asset_sources", "slow = outside_sources:Slow")
     assert refusal(fetcher(asset_schemes="slow", fetch_total_s=0.05), "slow://a").code == "fetch_timeout"
 
 
@@ -134,7 +94,7 @@ def test_the_total_time_holds_for_every_source(tmp_path: Path, monkeypatch: pyte
         ("https://x/?", "https://x/?"),
     ],
 )
-def test_redaction(text: str, safe: str) -> None:
+def test_no_secret_of_a_uri_is_shown(text: str, safe: str) -> None:
     assert redacted(text) == safe
 
 

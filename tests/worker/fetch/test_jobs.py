@@ -1,17 +1,14 @@
 """Jobs whose assets come from the network: each ends by itself, with its code, and no secret in its message."""
 
-from collections.abc import Callable
 from pathlib import Path
 
+from fixture_types import MakeImages, Submitted
 from hostile_site import answer, redirect, serving
 from sqlalchemy import select
 
 from worker.db.tables import JobRow
 from worker.process.bootstrap import Services, bootstrap
 from worker.process.service import run_worker
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 
 def test_a_worker_ends_jobs_of_every_kind(services: Services, submitted: Submitted, make_images: MakeImages) -> None:

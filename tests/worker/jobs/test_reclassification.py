@@ -1,9 +1,10 @@
 """Assets are chosen by what is wrong with their labels, counted, and submitted again just once."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fixture_types import MakeBundle, MakeImages, Submitted
 from sqlalchemy import insert, update
 
 from classifier.bundles.bundle import Bundle
@@ -20,9 +21,6 @@ from worker.models.registration import add_bundle
 from worker.process.bootstrap import Services
 from worker.states import Status
 
-MakeImages = Callable[[int], list[str]]
-Submitted = Callable[[list[str]], list[int]]
-
 
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,17 +36,17 @@ def labelled(services: Services, submitted: Submitted, make_images: MakeImages) 
     return uris
 
 
-def counted(database: Database, **choice: object) -> dict[str, int]:
+def counted(database: Database, **choice: Any) -> dict[str, int]:
     with database.read() as session:
         return count_chosen(session, Choice(**choice))
 
 
-def submitted_again(database: Database, **choice: object) -> int:
-    return sum(map(len, reclassify(database, Choice(**choice))))
+def submitted_again(database: Database, **choice: Any) -> int:
+    return sum(len(ids) for ids in reclassify(database, Choice(**choice)))
 
 
 def test_another_bundle_makes_labels_stale(
-    services: Services, labelled: list[str], make_bundle: Callable[..., Bundle], tmp_path: Path
+    services: Services, labelled: list[str], make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     """Until the work is done, and once it is submitted it is not submitted again."""
     database = services.database
@@ -98,7 +96,7 @@ def test_under_and_model_narrow(services: Services, labelled: list[str], bundle:
     assert len(labelled) == 5
 
 
-def test_refusals(services: Services) -> None:
+def test_an_unknown_node_or_model_is_refused(services: Services) -> None:
     for choice, message in (({"under": "Nowhere"}, "no node has"), ({"model": "x@1"}, "no bundle is known as 'x@1'")):
         with pytest.raises(LookupFailedError, match=message):
             counted(services.database, **choice)

@@ -1,10 +1,10 @@
 """What happens to jobs after their end: dead ones get another chance, old ones are forgotten."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from fake_broker import Broker, relay
+from fixture_types import MakeImages, Submitted
 from sqlalchemy import func, select, text, update
 
 from worker.db.engine import Database
@@ -16,8 +16,6 @@ from worker.models.predictors import Predictors
 from worker.pipeline.pipeline import Pipeline
 from worker.settings import Settings
 from worker.states import Status
-
-Submitted = Callable[[list[str]], list[int]]
 
 pytestmark = pytest.mark.usefixtures("bundle")
 
@@ -65,7 +63,7 @@ def test_a_retry_of_the_dead_takes_no_others(database: Database, submitted: Subm
 
 
 def test_old_jobs_go_with_their_decisions_and_labels_stay(
-    database: Database, settings: Settings, submitted: Submitted, make_images: Callable[[int], list[str]]
+    database: Database, settings: Settings, submitted: Submitted, make_images: MakeImages
 ) -> None:
     """What ended long ago goes; what ended lately, or has not ended, stays with its decision."""
     ids = submitted(make_images(6))

@@ -1,10 +1,10 @@
 """Submitting jobs."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
+from fixture_types import Submitted
 from sqlalchemy import func, select
 
 from worker.db.engine import Database
@@ -20,7 +20,7 @@ def _count(database: Database, table: type) -> int:
 
 
 @pytest.mark.usefixtures("bundle")
-def test_job_and_outbox_row_are_one(database: Database, submitted: Callable[[list[str]], list[int]]) -> None:
+def test_job_and_outbox_row_are_one(database: Database, submitted: Submitted) -> None:
     """Every job has its outbox row; one asset submitted twice has two jobs."""
     ids = submitted(["file:///a.png", "file:///b.png", "file:///a.png"])
     assert len(set(ids)) == 3

@@ -3,17 +3,18 @@
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
+from command_line import CLADIST
+from fixture_types import MakeImages, Submitted
 from hypothesis import given
 from hypothesis import strategies as st
 from random_taxonomies import dags, naive_lineage
 from sqlalchemy import event, insert, select, text, update
+from waiting import wait_until
 
 from taxonomy import Node, Taxonomy, canonical_json
 from taxonomy.changes.diff import ChangeKind, diff
@@ -149,7 +150,7 @@ def fill(database: Database, release_id: int, assets: int) -> None:
         session.execute(insert(LabelRow), rows)
 
 
-def table(database: Database, name: str) -> list[tuple]:
+def table(database: Database, name: str) -> list[tuple[object, ...]]:
     with database.read() as session:
         return sorted(map(tuple, session.execute(text(f"SELECT * FROM {name}"))), key=repr)
 
@@ -252,8 +253,8 @@ def test_pages_are_walked_by_the_primary_key(database: Database, releases: tuple
 
 
 def test_labels_given_while_it_runs_are_carried_too(
-    database: Database, releases: tuple[int, int], services: Services, submitted: Callable[..., list[int]],
-    make_images: Callable[[int], list[str]], tiny_taxonomy: Taxonomy,
+    database: Database, releases: tuple[int, int], services: Services, submitted: Submitted,
+    make_images: MakeImages, tiny_taxonomy: Taxonomy,
 ) -> None:  # fmt: skip
     """A worker labels an asset anew on the old release behind the cursor: the new release gets the new labels."""
     del releases
@@ -274,7 +275,7 @@ def test_labels_given_while_it_runs_are_carried_too(
         assert set(session.scalars(select(LabelRow.confidence).where(LabelRow.release_id == new))) == {0.125}
 
 
-def test_refusals(database: Database, releases: tuple[int, int]) -> None:
+def test_moves_that_make_no_sense_are_refused(database: Database, releases: tuple[int, int]) -> None:
     """The same release twice, another mapping, nothing to roll back, and a rollback that a later move builds on."""
     fill(database, releases[0], 4)
     with pytest.raises(LookupFailedError, match="nothing to roll back"):
@@ -302,16 +303,13 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(
     mapping.write_text("from,to\nb,a\nd,d1\nd,d2\n")
     with database.read() as session:
         names = [session.get_one(ReleaseRow, number).release for number in releases]
-    start = "from worker.cli.main import main; main()"
-    command = [sys.executable, "-c", start, "taxonomy", "apply", *names, "--mapping", str(mapping), "--batch", "10"]
+    command = [*CLADIST, "taxonomy", "apply", *names, "--mapping", str(mapping), "--batch", "10"]
     env = {**os.environ, "CLADIST_DATABASE_URL": settings.database_url, "OMP_NUM_THREADS": "1"}
     random = Random(1)
     for _ in range(3):
         with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            started = progress(database)
-            while process.poll() is None and progress(database) <= started:
-                time.sleep(0.01)
-            time.sleep(random.uniform(0, 0.1))
+            goal = progress(database) + random.randrange(1, 200)
+            wait_until(lambda: process.poll() is not None or progress(database) >= goal, "some of the work")  # noqa: B023 (used at once)
             process.send_signal(signal.SIGKILL)
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -323,7 +321,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(
 
 def progress(database: Database) -> int:
     with database.read() as session:
-        return session.execute(text("SELECT coalesce(max(cursor_asset_id), 0) FROM relabellings")).scalar_one()
+        return int(session.execute(text("SELECT coalesce(max(cursor_asset_id), 0) FROM relabellings")).scalar_one())
 
 
 def test_releases_are_found_by_hash_name_and_file(

@@ -1,15 +1,11 @@
 """What writing labels replaces, and what it leaves alone."""
 
-from collections.abc import Callable
-
+from fixture_types import MakeImages, Submitted
 from sqlalchemy import select
 
 from worker.catalog.serving import active_bundle
 from worker.db.tables import JobRow, LabelRow
 from worker.process.bootstrap import Services
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 
 def test_only_what_this_bundle_said_in_this_release_is_replaced(

@@ -2,30 +2,28 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from fixture_types import MakeBundle, MakeImages, Submitted
 from sqlalchemy import select
 
-from classifier.bundles.bundle import Bundle
 from classifier.inference.predictor import Predictor
 from taxonomy import Node, Taxonomy
 from worker.catalog.releases import add_release, find_release
 from worker.db.engine import Database
 from worker.db.tables import JobRow, LabelRow
-from worker.jobs.claims import Claim, claim_jobs
+from worker.jobs.claims import Claim, claim_jobs, held_claims
+from worker.labels.storage import store_predictions
 from worker.models.predictors import Predictors
 from worker.models.registration import add_bundle
 from worker.pipeline import stages
 from worker.pipeline.in_flight import Item
 from worker.pipeline.stages import store_items
 from worker.process.bootstrap import Services
-
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
 
 def answered(claim: Claim, predictor: Predictor) -> Item:
@@ -64,7 +62,7 @@ def test_workers_that_store_two_bundles_for_the_same_assets_do_not_block_each_ot
     services: Services,
     submitted: Submitted,
     make_images: MakeImages,
-    make_bundle: Callable[..., Bundle],
+    make_bundle: MakeBundle,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -75,10 +73,10 @@ def test_workers_that_store_two_bundles_for_the_same_assets_do_not_block_each_ot
     claims = claim_jobs(database, ids + submitted(uris), settings.worker_name, settings.lease_s)
     predictors = Predictors(database)
     items = [answered(claim, predictors.get(claim.bundle_id)) for claim in claims]
-    both_hold_one, store_predictions = threading.Barrier(2), stages.store_predictions
+    both_hold_one = threading.Barrier(2)
 
-    def store_one_bundle(*given: object) -> None:
-        store_predictions(*given)  # type: ignore[arg-type]
+    def store_one_bundle(*given: Any) -> None:
+        store_predictions(*given)
         with contextlib.suppress(threading.BrokenBarrierError):
             both_hold_one.wait(0.5)
 
@@ -97,12 +95,12 @@ def test_workers_that_store_the_same_asset_and_bundle_at_once_leave_one_answer(
     database, settings, uris = services.database, services.settings, make_images(1)
     claims = claim_jobs(database, submitted(uris) + submitted(uris), settings.worker_name, settings.lease_s)
     predictor = Predictors(database).get(claims[0].bundle_id)
-    both_have_begun, held_claims = threading.Barrier(2), stages.held_claims
+    both_have_begun = threading.Barrier(2)
 
-    def begin(*given: object) -> list[Claim]:
+    def begin(*given: Any) -> list[Claim]:
         with contextlib.suppress(threading.BrokenBarrierError):
             both_have_begun.wait(0.5)
-        return held_claims(*given)  # type: ignore[arg-type]
+        return held_claims(*given)
 
     monkeypatch.setattr(stages, "held_claims", begin)
     with ThreadPoolExecutor(2) as workers:

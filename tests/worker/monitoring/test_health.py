@@ -19,11 +19,13 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
+    """A clock that the test sets."""
     return Clock()
 
 
 @pytest.fixture
 def health(clock: Clock) -> Health:
+    """The health of a worker that is connected to its broker."""
     made = Health(STALL_S, clock)
     made.connected(is_connected=True)
     return made

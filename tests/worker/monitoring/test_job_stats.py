@@ -1,10 +1,10 @@
 """The queries behind gauges and `cladist top`: right, and by an index whatever the statistics say."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from fixture_types import Submitted
 from sqlalchemy import Connection, event, text, update
 
 from worker.db.engine import Database
@@ -13,8 +13,6 @@ from worker.dispatch.relay import relay_once
 from worker.jobs.claims import claim_jobs, held_claims
 from worker.jobs.transitions import mark_succeeded
 from worker.monitoring.job_stats import read_rates, read_vitals, read_workers
-
-Submitted = Callable[[list[str]], list[int]]
 
 pytestmark = pytest.mark.usefixtures("bundle")
 
@@ -30,7 +28,7 @@ def age(database: Database, job_ids: list[int], seconds: float) -> None:
         session.execute(update(OutboxRow).values(due_at=at))
 
 
-def test_nothing_to_do(database: Database) -> None:
+def test_an_empty_database_has_nothing_to_do(database: Database) -> None:
     with database.read() as session:
         vitals = read_vitals(database, session)
         assert read_workers(database, session) == []

@@ -2,22 +2,23 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from command_line import environment
+from fixture_types import MakeImages, Submitted
+from free_port import free_port
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
+from waiting import PATIENCE_S, wait_until
+from worker_process import worker_process
 
 from taxonomy import CladistError
 from worker.db.tables import JobRow, OutboxRow
@@ -31,11 +32,6 @@ from worker.settings import Settings
 from worker.telemetry import tracing
 from worker.telemetry.metrics import REGISTRY, stage
 
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
-
-_PATIENCE_S = 90.0
-
 
 def ask(port: int, path: str) -> tuple[int, str]:
     try:
@@ -48,26 +44,12 @@ def ask(port: int, path: str) -> tuple[int, str]:
         return 0, ""
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + _PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, f"waited too long for {what}"
-        time.sleep(0.05)
-
-
 @contextmanager
 def monitored_worker(settings: Settings, **changes: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`cladist worker` with a port for monitors."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = environment(settings.model_copy(update={**changes, "monitor_port": port}))
-    command = [sys.executable, "-c", "from worker.cli.main import main; main()", "worker"]
-    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process, port
-        finally:
-            process.kill()
+    port = free_port()
+    with worker_process(settings.model_copy(update={**changes, "monitor_port": port})) as process:
+        yield process, port
 
 
 def value(port: int, name: str, /, **labels: str) -> float | None:
@@ -101,7 +83,7 @@ def test_a_worker_shows_what_it_does(
         wait_until(lambda: (value(port, "celery_task_succeeded_total", name="cladist.run_jobs") or 0) > 0, "Celery")
         assert value(port, "celery_worker_up") == 1
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=_PATIENCE_S)
+        _, log = process.communicate(timeout=PATIENCE_S)
     lines = [json.loads(line) for line in log.splitlines()]
     assert lines[0]["event"].startswith("worker on ")
     (failed,) = [line for line in lines if "asset_not_found" in line["event"]]
@@ -180,8 +162,8 @@ def test_stages_are_spans(services: Services, submitted: Submitted, make_images:
     counts = Counter(span.name for span in spans)
     assert counts.keys() == {f"cladist.{name}" for name in ("fetch", "decode", "predict", "store")}
     assert counts["cladist.fetch"] == counts["cladist.decode"] == 3
-    sizes = [dict(span.attributes or {})["cladist.batch_size"] for span in spans if span.name == "cladist.predict"]
-    assert sum(sizes) == 3
+    predicted = [dict(span.attributes or {}) for span in spans if span.name == "cladist.predict"]
+    assert sum(int(str(attributes["cladist.batch_size"])) for attributes in predicted) == 3
 
 
 def test_a_worker_without_the_extra_imports_no_opentelemetry() -> None:

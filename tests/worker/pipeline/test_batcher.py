@@ -1,13 +1,16 @@
 """How batches are put together, and how large they are."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from fixture_types import MakeBundle
+from torch import Tensor
 
 from classifier.bundles.bundle import Bundle
+from classifier.inference.prediction import AssetPrediction
 from classifier.inference.predictor import Predictor
 from worker.jobs.claims import Claim
 from worker.pipeline.batch_size import LARGEST, BatchSizes, measure_batch_size
@@ -17,7 +20,7 @@ from worker.pipeline.parallelism import forward_passes
 
 
 @pytest.fixture(scope="session")
-def predictors(make_bundle: Callable[..., Bundle], tmp_path_factory: pytest.TempPathFactory) -> list[Predictor]:
+def predictors(make_bundle: MakeBundle, tmp_path_factory: pytest.TempPathFactory) -> list[Predictor]:
     """Two loaded bundles."""
     folder: Path = tmp_path_factory.mktemp("bundles")
     return [Predictor(make_bundle(folder / str(seed), seed=seed)) for seed in (0, 1)]
@@ -84,7 +87,7 @@ def test_processors_run_passes_side_by_side(cores: int, passes: tuple[int, int])
         torch.set_num_threads(before)
 
 
-class Machine:
+class Machine(Predictor):
     """A predictor on a machine of which the seconds of a forward pass are known, with a clock of its own."""
 
     def __init__(self, bundle: Bundle, seconds: Callable[[int], float]) -> None:
@@ -96,9 +99,11 @@ class Machine:
     def clock(self) -> float:
         return self._now
 
-    def predict(self, assets: list[str], _pixels: object) -> None:
+    def predict(self, assets: Sequence[str], pixels: Tensor) -> list[AssetPrediction]:
+        del pixels
         self.passes.append(len(assets))
         self._now += self._seconds(len(assets))
+        return []
 
 
 @pytest.mark.parametrize(

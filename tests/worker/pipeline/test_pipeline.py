@@ -2,16 +2,18 @@
 
 import shutil
 import struct
-import time
 import zlib
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from fixture_types import MakeBundle, MakeImages, Submitted
 from PIL import Image
 from sqlalchemy import select
+from waiting import wait_until
 
 from classifier.bundles.bundle import Bundle
 from classifier.inference.predictor import Predictor
@@ -31,8 +33,7 @@ from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.watchdog import Keeper
 from worker.process.bootstrap import Services
 
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
+_LEASE_S = 1.0  # three beats of the keeper
 
 
 @pytest.fixture
@@ -180,7 +181,7 @@ def test_a_bundle_that_was_replaced_fails_the_jobs(
     services: Services,
     bundle: Bundle,
     submitted: Submitted,
-    make_bundle: Callable[..., Bundle],
+    make_bundle: MakeBundle,
     other_taxonomy: bool,
     code: str,
 ) -> None:
@@ -197,7 +198,7 @@ def test_jobs_of_two_bundles_in_one_message(
     services: Services,
     submitted: Submitted,
     make_images: MakeImages,
-    make_bundle: Callable[..., Bundle],
+    make_bundle: MakeBundle,
     tmp_path: Path,
 ) -> None:
     """Each job runs on the bundle it was submitted for."""
@@ -233,13 +234,15 @@ def test_roots_fence_the_files(
     assert [found[job_id] for job_id in ids] == [("succeeded", None), denied, denied, denied]
 
 
-class BrokenPredictors:
+class BrokenPredictors(Predictors):
     """Predictors that raise what they are given."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, database: Database, error: Exception) -> None:
+        super().__init__(database)
         self._error = error
 
-    def get(self, _bundle_id: int) -> Predictor:
+    def get(self, bundle_id: int) -> Predictor:
+        del bundle_id
         raise self._error
 
 
@@ -249,7 +252,7 @@ def test_what_is_no_assets_fault_is_tried_again_then_dead(
 ) -> None:
     """A bug of ours and the world's fault are recorded alike; both end dead after all attempts, none is lost."""
     ids = submitted(["file:///a.png", "file:///b.png"])
-    broken = pipeline_with(BrokenPredictors(error))
+    broken = pipeline_with(BrokenPredictors(services.database, error))
     assert [broken.run(ids) for _ in range(services.settings.max_attempts + 1)] == [2, 2, 2, 0]
     with services.database.read() as session:
         for job_id in ids:
@@ -258,18 +261,33 @@ def test_what_is_no_assets_fault_is_tried_again_then_dead(
             assert str(error) in (row.message or "")
 
 
+def lease_end(database: Database, job_id: int) -> datetime:
+    with database.read() as session:
+        end = session.get_one(JobRow, job_id).lease_until
+    assert end is not None
+    return end
+
+
+def is_past(database: Database, moment: datetime) -> bool:
+    with database.read() as session:
+        return database.now(session) > moment
+
+
 def test_a_batch_outlives_its_lease_by_heartbeat(services: Services, submitted: Submitted) -> None:
     """Long work on a short lease is not claimed by another while its worker lives."""
-    ids = submitted(["file:///a.png"])
+    database = services.database
+    (job_id,) = submitted(["file:///a.png"])
     flight = Flight()
-    flight.add(Item(claim) for claim in claim_jobs(services.database, ids, "slow", 0.3))
-    keeper = Keeper(services.database, flight, services.settings.model_copy(update={"lease_s": 0.3}))
+    flight.add(Item(claim) for claim in claim_jobs(database, [job_id], "slow", _LEASE_S))
+    first_end = lease_end(database, job_id)
+    keeper = Keeper(database, flight, services.settings.model_copy(update={"lease_s": _LEASE_S}))
     keeper.start()
-    time.sleep(0.9)
-    assert reap_once(services.database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 0
+    wait_until(lambda: is_past(database, first_end), "the first lease to end")
+    assert reap_once(database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 0
     keeper.stop()
-    time.sleep(0.5)
-    assert reap_once(services.database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 1
+    last_end = lease_end(database, job_id)
+    wait_until(lambda: is_past(database, last_end), "the last lease to end")
+    assert reap_once(database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 1
 
 
 def test_pages_of_labels_neither_skip_nor_repeat(

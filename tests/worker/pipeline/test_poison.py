@@ -2,17 +2,15 @@
 
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from command_line import environment
+from fixture_types import MakeImages, Submitted
+from job_rows import all_jobs
 from poisoned_worker import poison
-from sqlalchemy import select
+from worker_process import POISONED_WORKER
 
 from worker.db.engine import Database
-from worker.db.tables import JobRow
 from worker.jobs.claims import claim_jobs
 from worker.jobs.queries import open_jobs
 from worker.jobs.reaper import reap_once
@@ -20,26 +18,17 @@ from worker.pipeline.watchdog import EXIT_STUCK
 from worker.process.bootstrap import Services
 from worker.settings import Settings
 
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
-
-_ENTRY = Path(__file__).parents[2] / "support" / "poisoned_worker.py"
 _MAX_STARTS = 8
 _LIMIT_BYTES = 12 * 2**30
 
 
 def run_to_the_end(settings: Settings, database: Database) -> list[int]:
     """Start workers, one after the other as a supervisor would, until no job is open; the exit code of each."""
-    codes = []
+    codes: list[int] = []
     while open_jobs(database) and len(codes) < _MAX_STARTS:
-        done = subprocess.run([sys.executable, str(_ENTRY)], env=environment(settings), check=False)
+        done = subprocess.run(POISONED_WORKER, env=environment(settings), check=False)
         codes.append(done.returncode)
     return codes
-
-
-def jobs(database: Database) -> list[JobRow]:
-    with database.read() as session:
-        return list(session.scalars(select(JobRow).order_by(JobRow.id)))
 
 
 @pytest.fixture
@@ -70,7 +59,7 @@ def test_poisons_die_alone(
     ids = submitted(uris)
     exits = run_to_the_end(harsh, services.database)
     assert [code for code in exits if code != 0] == [death] * 3
-    found = dict(zip(uris, jobs(services.database), strict=True))
+    found = dict(zip(uris, all_jobs(services.database), strict=True))
     assert [job.id for job in found.values()] == ids
     assert {(found[uri].status, found[uri].code, found[uri].attempt) for uri in poisons} == {
         ("dead", "out_of_attempts", 3)
@@ -84,11 +73,11 @@ def test_death_in_company_proves_nothing(services: Services, submitted: Submitte
     """Even on its last attempt a job does not die with a batch: it gets one alone, and dies of that."""
     ids = submitted(["file:///a.png", "file:///b.png"])
     for is_alone in (False, True):
-        assert [job.status for job in jobs(services.database)] == ["queued", "queued"]
+        assert [job.status for job in all_jobs(services.database)] == ["queued", "queued"]
         claims = claim_jobs(services.database, ids, "w", -1.0)
         assert [claim.is_suspect for claim in claims] == [is_alone, is_alone]
         reap_once(services.database, max_attempts=1, republish_s=60.0, lease_s=60.0)
-    assert [(job.status, job.attempt) for job in jobs(services.database)] == [("dead", 2), ("dead", 2)]
+    assert [(job.status, job.attempt) for job in all_jobs(services.database)] == [("dead", 2), ("dead", 2)]
 
 
 def test_suspects_are_not_claimed_in_company(services: Services, submitted: Submitted) -> None:
@@ -100,4 +89,4 @@ def test_suspects_are_not_claimed_in_company(services: Services, submitted: Subm
     assert [claim.job_id for claim in together] == [first, third]
     reap_once(services.database, max_attempts=3, republish_s=60.0, lease_s=60.0)
     assert services.pipeline.run([first, second, third]) == 3
-    assert {job.code for job in jobs(services.database)} == {"asset_not_found"}
+    assert {job.code for job in all_jobs(services.database)} == {"asset_not_found"}

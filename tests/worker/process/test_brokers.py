@@ -2,10 +2,12 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from amqp.exceptions import PreconditionFailed
+from fixture_types import MakeImages, Submitted
 from sqlalchemy import select
 
 from worker.db.tables import JobRow
@@ -17,9 +19,6 @@ from worker.process.celery_consumer import LOOK_S
 from worker.process.service import run_worker
 from worker.settings import Settings
 
-MakeImages = Callable[[int], list[str]]
-Submitted = Callable[[list[str]], list[int]]
-
 pytestmark = pytest.mark.service
 
 
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.service
 def settings(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Settings]:
     """PostgreSQL, with each of the brokers, and a queue that is gone afterwards."""
     broker_url = request.getfixturevalue(request.param)
-    values = {"queue": f"test-{uuid.uuid4().hex}", "poll_s": 0.02, "reap_s": 0.05, "batch_size": 8}
+    values: dict[str, Any] = {"queue": f"test-{uuid.uuid4().hex}", "poll_s": 0.02, "reap_s": 0.05, "batch_size": 8}
     made = Settings(database_url=postgres_url, broker_url=broker_url, **values)
     yield made
     delete_queue(made)
@@ -35,7 +34,8 @@ def settings(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Sett
 
 def delete_queue(settings: Settings) -> None:
     with make_app(settings).connection_for_write() as connection:
-        connection.default_channel.queue_delete(settings.queue)
+        channel: Any = connection.default_channel
+        channel.queue_delete(settings.queue)
 
 
 def statuses(services: Services) -> Counter[str]:
@@ -74,7 +74,7 @@ def test_the_broker_is_asked_for_what_matters(settings: Settings) -> None:
     app = make_app(settings)
     publisher(app)([1])
     with app.connection_for_write() as connection:
-        channel = connection.default_channel
+        channel: Any = connection.default_channel
         if settings.broker_url.startswith("redis"):
             assert channel.visibility_timeout == 120
             assert app.conf.broker_transport_options["unacked_restore_throttle"] * LOOK_S <= 1

@@ -1,10 +1,10 @@
 """Relay, claims and reaper: what brings every job to a worker, once or again."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from fake_broker import Broker, relay, run
+from fixture_types import Submitted
 from sqlalchemy import select, update
 
 from worker.backoff import LONGEST_S, wait_s
@@ -16,8 +16,6 @@ from worker.jobs.requests import cancel_job
 from worker.jobs.transitions import mark_succeeded, try_again
 from worker.states import Status
 
-Submitted = Callable[[list[str]], list[int]]
-
 pytestmark = pytest.mark.usefixtures("bundle")
 
 
@@ -27,6 +25,7 @@ def uris(count: int) -> list[str]:
 
 @pytest.fixture
 def broker() -> Broker:
+    """An empty broker in memory."""
     return Broker()
 
 
@@ -264,7 +263,11 @@ def test_a_clock_set_back_holds_nothing_up(database: Database, submitted: Submit
     with database.write() as session:
         soon = database.now(session) + timedelta(seconds=60)
         due = session.scalar(select(OutboxRow.due_at).where(OutboxRow.job_id == ids[3]))
-    assert job(database, ids[0]).lease_until <= soon
+    lease_until, published_at = job(database, ids[0]).lease_until, job(database, ids[2]).published_at
+    assert lease_until is not None
+    assert lease_until <= soon
     assert job(database, ids[1]).lease_until == sound
-    assert job(database, ids[2]).published_at <= soon
+    assert published_at is not None
+    assert published_at <= soon
+    assert due is not None
     assert due <= soon

@@ -1,16 +1,13 @@
 """A whole worker process: queue, broker, consumer, relay and reaper together."""
 
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 import redis
-from command_line import environment
+from fixture_types import MakeImages, Submitted
 from sqlalchemy import func, select
+from waiting import PATIENCE_S, wait_until
+from worker_process import worker_process
 
 from worker.db.engine import Database
 from worker.db.tables import JobRow, LabelRow
@@ -21,33 +18,10 @@ from worker.process.service import run_worker
 from worker.settings import Settings
 from worker.states import Status
 
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
-
-_PATIENCE_S = 90.0
-
 
 def count(database: Database, status: Status) -> int:
     with database.read() as session:
         return session.scalar(select(func.count()).select_from(JobRow).where(JobRow.status == status)) or 0
-
-
-@contextmanager
-def worker_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """`cladist worker` as a process of its own."""
-    command = [sys.executable, "-c", "from worker.cli.main import main; main()", "worker"]
-    with subprocess.Popen(command, env=environment(settings), stderr=subprocess.PIPE) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + _PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, f"waited too long for {what}"
-        time.sleep(0.02)
 
 
 def test_a_drained_worker_has_ended_every_job(
@@ -134,7 +108,7 @@ def test_sigterm_ends_a_worker_cleanly(
     with worker_process(settings) as process:
         wait_until(lambda: count(services.database, Status.SUCCEEDED) > 0, "the first success")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=_PATIENCE_S) == 0
+        assert process.wait(timeout=PATIENCE_S) == 0
     assert count(services.database, Status.RUNNING) == 0
     run_worker(services, drain=True)
     with services.database.read() as session:

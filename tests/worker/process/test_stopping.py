@@ -1,25 +1,25 @@
 """Stopping and changing under load: what was begun is finished, what was not is given back, nothing is done twice."""
 
 import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import environment
+from altered_predictors import AlteredPredictor, AlteredPredictors
+from fixture_types import MakeBundle, MakeImages, Submitted
+from job_rows import all_jobs
 from poisoned_worker import poison
 from sqlalchemy import select
 from torch import Tensor
+from waiting import PATIENCE_S, wait_until
+from worker_process import POISONED_WORKER, worker_process
 
-from classifier.bundles.bundle import Bundle
 from classifier.inference.predictor import Predictor
 from taxonomy import Node, Taxonomy
 from worker.catalog.releases import add_release, find_release
 from worker.db.engine import Database
-from worker.db.tables import JobRow, LabelRow, OutboxRow
+from worker.db.tables import LabelRow, OutboxRow
 from worker.dispatch.relay import relay_once
 from worker.errors import StoppingError
 from worker.models.predictors import Predictors
@@ -31,110 +31,95 @@ from worker.process.bootstrap import Services
 from worker.process.service import run_worker
 from worker.settings import Settings
 
-Submitted = Callable[[list[str]], list[int]]
-MakeImages = Callable[[int], list[str]]
 
-_ENTRY = Path(__file__).parents[2] / "support" / "poisoned_worker.py"
-_PATIENCE_S = 60.0
+class Gate:
+    """Where decoding waits; `begun` counts the assets that have come to it."""
 
-
-class GatedPredictors(Predictors):
-    """Predictors whose decoding waits at a gate."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self.gate = threading.Event()
+    def __init__(self) -> None:
+        self.open = threading.Event()
         self.begun = threading.Semaphore(0)
 
-    def get(self, bundle_id: int) -> Predictor:
-        predictor = super().get(bundle_id)
-        predictor.pixels = self._gated(type(predictor).pixels.__get__(predictor))
-        return predictor
+    def pass_through(self) -> None:
+        self.begun.release()
+        self.open.wait(PATIENCE_S)
 
-    def _gated(self, pixels: Callable[[bytes, str], Tensor]) -> Callable[[bytes, str], Tensor]:
-        def decode(content: bytes, source: str) -> Tensor:
-            self.begun.release()
-            self.gate.wait(_PATIENCE_S)
-            return pixels(content, source)
 
-        return decode
+class GatedPredictor(AlteredPredictor):
+    """A predictor whose decoding waits at a gate."""
+
+    def __init__(self, whole: Predictor, gate: Gate) -> None:
+        super().__init__(whole)
+        self._gate = gate
+
+    def pixels(self, content: bytes, source: str) -> Tensor:
+        self._gate.pass_through()
+        return super().pixels(content, source)
 
 
 @pytest.fixture
-def gated(services: Services) -> Iterator[tuple[Pipeline, GatedPredictors]]:
+def gated(services: Services) -> Iterator[tuple[Pipeline, Gate]]:
     """A pipeline that decodes one asset at a time, when the gate is open."""
-    predictors = GatedPredictors(services.database)
-    settings = services.settings.model_copy(update={"decode_threads": 1, "stop_s": _PATIENCE_S})
+    gate = Gate()
+    predictors = AlteredPredictors(services.database, lambda whole: GatedPredictor(whole, gate))
+    settings = services.settings.model_copy(update={"decode_threads": 1, "stop_s": PATIENCE_S})
     pipeline = Pipeline(services.database, predictors, settings)
-    yield pipeline, predictors
-    predictors.gate.set()
+    yield pipeline, gate
+    gate.open.set()
     pipeline.close()
 
 
-def jobs(database: Database) -> list[JobRow]:
-    with database.read() as session:
-        return list(session.scalars(select(JobRow).order_by(JobRow.id)))
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + _PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, f"waited too long for {what}"
-        time.sleep(0.02)
-
-
 def test_what_was_not_begun_is_given_back_untried(
-    services: Services, gated: tuple[Pipeline, GatedPredictors], submitted: Submitted, make_images: MakeImages
+    services: Services, gated: tuple[Pipeline, Gate], submitted: Submitted, make_images: MakeImages
 ) -> None:
     """The asset at hand is finished; the others are queued as if they had never been claimed, and published again."""
-    pipeline, predictors = gated
+    pipeline, gate = gated
     ids = submitted(make_images(6))
     relay_once(services.database, lambda _: None, message_size=8, ahead=2, window=100)
     assert pipeline.accept(ids) == 6
-    predictors.begun.acquire()
+    gate.begun.acquire()
     closer = threading.Thread(target=pipeline.close)
     closer.start()
-    wait_for(lambda: pipeline._line is None or pipeline._line._is_closing.is_set(), "the line to close")
-    predictors.gate.set()
+    wait_until(lambda: pipeline._line is None or pipeline._line._is_closing.is_set(), "the line to close")
+    gate.open.set()
     closer.join()
-    found = jobs(services.database)
+    found = all_jobs(services.database)
     assert sorted((job.status, job.attempt) for job in found) == [("queued", 0)] * 5 + [("succeeded", 1)]
     with services.database.read() as session:
         due = set(session.scalars(select(OutboxRow.job_id).where(~OutboxRow.alone)))
     assert due == {job.id for job in found if job.status == "queued"}
     run_worker(services, drain=True)
-    assert {(job.status, job.attempt) for job in jobs(services.database)} == {("succeeded", 1)}
+    assert {(job.status, job.attempt) for job in all_jobs(services.database)} == {("succeeded", 1)}
 
 
 def test_who_waits_for_room_is_not_kept_from_stopping(
-    gated: tuple[Pipeline, GatedPredictors], submitted: Submitted, make_images: MakeImages
+    gated: tuple[Pipeline, Gate], submitted: Submitted, make_images: MakeImages
 ) -> None:
     """A full pipeline takes no more; told to stop, it says so instead of waiting, and has claimed nothing."""
-    pipeline, predictors = gated
+    pipeline, gate = gated
     uris = make_images(IN_ALL + 1)
     pipeline.accept(submitted(uris))
-    predictors.begun.acquire()
+    gate.begun.acquire()
     pipeline.stop_soon()
     with pytest.raises(StoppingError):
         pipeline.accept(submitted(uris))
 
 
 def test_a_release_activated_in_flight_is_the_one_answered_in(
-    services: Services, gated: tuple[Pipeline, GatedPredictors], submitted: Submitted, make_images: MakeImages
+    services: Services, gated: tuple[Pipeline, Gate], submitted: Submitted, make_images: MakeImages
 ) -> None:
     """What was predicted for the old release is not stored but predicted anew, at no charge."""
-    pipeline, predictors = gated
+    pipeline, gate = gated
     ids = submitted(make_images(3))
     pipeline.accept(ids)
-    predictors.begun.acquire()
+    gate.begun.acquire()
     with services.database.write() as session:
         old = find_release(session, "default")
         renamed = Taxonomy([Node("shape", "Form"), Node("square", "Square", ("shape",)), Node("colour", "Colour")])
         new_id = add_release(services.database, session, renamed, old.name, activate=True).id
-    predictors.gate.set()
-    wait_for(lambda: {job.status for job in jobs(services.database)} == {"queued"}, "the jobs to be given back")
+    gate.open.set()
+    wait_until(lambda: {job.status for job in all_jobs(services.database)} == {"queued"}, "the jobs to be given back")
     assert services.pipeline.run(ids) == 3
-    assert {(job.status, job.attempt) for job in jobs(services.database)} == {("succeeded", 1)}
+    assert {(job.status, job.attempt) for job in all_jobs(services.database)} == {("succeeded", 1)}
     with services.database.read() as session:
         assert set(session.scalars(select(LabelRow.release_id))) == {new_id}
 
@@ -143,7 +128,7 @@ def test_a_bundle_activated_under_load_loses_no_job(
     services: Services,
     submitted: Submitted,
     make_images: MakeImages,
-    make_bundle: Callable[..., Bundle],
+    make_bundle: MakeBundle,
     tmp_path: Path,
 ) -> None:
     """Jobs of before keep their bundle, jobs of after get the new one; one worker runs both, each once."""
@@ -153,22 +138,20 @@ def test_a_bundle_activated_under_load_loses_no_job(
     after: list[int] = []
 
     def watch() -> None:
-        if not added.is_set() and any(job.status == "succeeded" for job in jobs(services.database)):
+        if not added.is_set() and any(job.status == "succeeded" for job in all_jobs(services.database)):
             added.set()
             add_bundle(services.database, make_bundle(tmp_path / "second", seed=7).folder)
             after.extend(submitted(uris))
 
     run_worker(services, drain=True, watch=watch)
     run_worker(services, drain=True)
-    found = {job.id: job for job in jobs(services.database)}
+    found = {job.id: job for job in all_jobs(services.database)}
     assert len(after) == len(before)
     assert {found[job_id].bundle_id for job_id in before} != {found[job_id].bundle_id for job_id in after}
     assert {(job.status, job.attempt) for job in found.values()} == {("succeeded", 1)}
 
 
-def test_the_bundles_used_last_stay_loaded(
-    database: Database, make_bundle: Callable[..., Bundle], tmp_path: Path
-) -> None:
+def test_the_bundles_used_last_stay_loaded(database: Database, make_bundle: MakeBundle, tmp_path: Path) -> None:
     """Of three bundles with room for two, the one that was not used for longest is loaded again."""
     ids = []
     for seed in range(3):
@@ -188,8 +171,8 @@ def test_sigterm_does_not_wait_for_what_hangs(
     """It ends within its grace; all that was in flight is queued again, at no charge."""
     short = settings.model_copy(update={"stop_s": 1.0, "decode_threads": 1})
     ids = submitted([poison(uri, b"hang") for uri in make_images(3)])
-    with subprocess.Popen([sys.executable, str(_ENTRY)], env=environment(short)) as process:
-        wait_for(lambda: {job.status for job in jobs(services.database)} == {"running"}, "the jobs to run")
+    with worker_process(short, POISONED_WORKER) as process:
+        wait_until(lambda: {job.status for job in all_jobs(services.database)} == {"running"}, "the jobs to run")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(_PATIENCE_S) == EXIT_STUCK
-    assert [(job.id, job.status, job.attempt) for job in jobs(services.database)] == [(i, "queued", 0) for i in ids]
+        assert process.wait(PATIENCE_S) == EXIT_STUCK
+    assert [(job.id, job.status, job.attempt) for job in all_jobs(services.database)] == [(i, "queued", 0) for i in ids]

@@ -15,6 +15,7 @@ from worker.telemetry.redaction import redacted_line
 
 @pytest.fixture(autouse=True)
 def _logging_put_back() -> Iterator[None]:
+    """Whatever a test sets up is gone afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -87,7 +88,7 @@ def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         ("file:///design=1&level=2", "file:///design=1&level=2"),
     ],
 )
-def test_redaction(text: str, kept: str | None) -> None:
+def test_no_secret_gets_into_a_log(text: str, kept: str | None) -> None:
     """Passwords and signatures go, addresses stay readable."""
     assert "s3cret" not in redacted_line(text)
     if kept is not None:
