@@ -1,5 +1,6 @@
 """How a model is trained: one typed object, saved with the bundle."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -8,6 +9,12 @@ from classifier.errors import TrainingError
 
 Mode = Literal["single", "multi"]  # one label an asset, or any number
 Precision = Literal["auto", "float32", "bfloat16"]  # of a backbone that serves; auto: bfloat16 where it is fast
+
+# options that a mode leaves at one value
+_FIXED_OPTIONS: Mapping[Mode, Mapping[str, object]] = {
+    "single": {},
+    "multi": {"loss": "softmax", "ancestor_share": 0.0, "logit_adjustment": 0.0},
+}
 
 
 class TrainingConfig(BaseModel):
@@ -76,8 +83,8 @@ class TrainingConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _sets_have_one_loss(self) -> Self:
-        if self.mode == "multi" and (self.loss != "softmax" or self.ancestor_share or self.logit_adjustment):
+    def _options_go_with_the_mode(self) -> Self:
+        if any(getattr(self, name) != value for name, value in _FIXED_OPTIONS[self.mode].items()):
             raise ValueError("loss=margin, ancestor_share and logit_adjustment are of the single-label mode")
         return self
 

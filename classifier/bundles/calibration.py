@@ -112,7 +112,7 @@ class Calibration(_Part):
         return values_by_subtree(self.review.threshold, own, hierarchy)
 
     def alarms(self, energies: Floats | None, count: int) -> Bools:
-        """(count,) whether an asset looks like nothing in the taxonomy; never where there is no check or no energy."""
+        """(count,) by (count,) energies, whether an asset looks like nothing in the taxonomy; never where there is no check or no energy."""
         if self.energy is None or energies is None:
             return np.zeros(count, dtype=bool)
         return np.asarray(energies > self.energy.limit)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from classifier.config import TrainingConfig
 from classifier.errors import TrainingError
-from classifier.outputs.method import Output
 from classifier.outputs.sigmoid_max import SigmoidMax
+from classifier.outputs.single_label import SingleLabelOutput
 from classifier.outputs.sparse import SparsePair
 from taxonomy import Hierarchy
 
@@ -61,7 +61,7 @@ class HierarchicalLoss(nn.Module):
     _offsets: Tensor | None
 
     def __init__(
-        self, output: Output, hierarchy: Hierarchy, config: TrainingConfig, log_priors: Tensor | None = None
+        self, output: SingleLabelOutput, hierarchy: Hierarchy, config: TrainingConfig, log_priors: Tensor | None = None
     ) -> None:
         super().__init__()
         self._output = output

@@ -35,7 +35,9 @@ class _Report(Callback):
         self._progress("train", trainer.global_step, total, note)
 
 
-def fit(module: TrainingModule, config: TrainingConfig, folder: Path, progress: Progress, *, resume: bool) -> None:
+def run_training(
+    module: TrainingModule, config: TrainingConfig, folder: Path, progress: Progress, *, resume: bool
+) -> None:
     """Train to the end, leaving a checkpoint in `folder` after every epoch; with `resume` go on from the newest.
 
     With `patience_epochs` training may end sooner, and the module holds the weights with the least loss on val.
