@@ -15,11 +15,12 @@ def model_card(info: BundleInfo, taxonomy: Taxonomy, calibration: Calibration, s
         for row in metrics.levels
     )
     note = MODES[info.mode].card_note
+    mode = f" {note}" if note else ""
     return f"""# {info.backbone} on taxonomy {info.release[:12]}
 
 A hierarchical classifier made with Cladist: {len(taxonomy)} nodes, {len(taxonomy.leaves)} leaves,
 {len(metrics.levels)} levels; images of {info.image_size_px} px; trained for {info.training.epochs} epochs with
-seed {info.training.seed}.{f" {note}" if note else ""} Probabilities are coherent: no node is more probable than a parent of it.
+seed {info.training.seed}.{mode} Probabilities are coherent: no node is more probable than a parent of it.
 
 ## Measured on the split `{split}` ({metrics.samples} images)
 

@@ -18,7 +18,7 @@ def choose_entropy_temperature(divided: Tensor, labels: Tensor, output: Output) 
 
     Judged by the mean gain in held-out log-likelihood, in five-fold cross-validation. Unlike with temperatures by level
     it need not exceed its standard error: two small numbers that luck chose do little harm, and a few hundred samples
-    that need them seldom show it so clearly. With fewer than 50 samples, or where logits have no entropy, there is none.
+    that need them seldom show it so clearly. With fewer than 50 samples, or without entropies, there is none.
     """
     if len(labels) < MIN_SAMPLES:
         return None

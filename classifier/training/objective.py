@@ -22,7 +22,7 @@ from taxonomy import Hierarchy
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """make_heads: from the number of features."""
+    """What a mode trains. make_heads: from the number of features that the heads see."""
 
     strategy: Strategy
     make_heads: Callable[[int], nn.Module]

@@ -93,7 +93,7 @@ def _path_rows(fresh: Tensor, rows: Tensor, hierarchy: Hierarchy, difference: Di
 
 
 def _own_rows(fresh: Tensor, rows: Tensor, hierarchy: Hierarchy, difference: Difference, before: Hierarchy) -> Tensor:
-    """Sigmoid and maximum: a node's row stands for itself, so it moves with the node; merged nodes start from the mean."""
+    """Sigmoid and maximum: a row stands for its own node and moves with it; merged nodes start from the mean."""
     moved = fresh.clone()
     for new, olds in _sources(difference).items():
         moved[hierarchy.index[new]] = torch.stack([rows[before.index[old]] for old, _ in olds]).mean(dim=0)

@@ -47,7 +47,7 @@ def test_it_learns(trained: Bundle, labels_of: LabelsOf) -> None:
 
 def test_the_bundle_keeps_what_was_measured_on_val(trained: Bundle) -> None:
     metrics = metrics_of(trained)
-    assert metrics.samples == 24
+    assert metrics["samples"] == 24
     assert metrics["decision"]["target_accuracy"] == 0.9
     assert (trained.calibration.samples, trained.calibration.split) == (24, "val")
 
