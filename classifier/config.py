@@ -47,7 +47,7 @@ class TrainingConfig(BaseModel):
     mixup_alpha: float = Field(default=0.2, gt=0)  # both shares come from Beta(alpha, alpha)
     plain_tail_fraction: float = Field(default=0.1, ge=0, le=1)  # last share of epochs without mixing
 
-    # what is learned; loss, smoothing, shares and adjustment are of the single-label mode
+    # the objective; loss, smoothing, shares and adjustment are of the single-label mode
     loss: Literal["softmax", "margin"] = "softmax"  # margin: better where answers must be 90-95 % correct
     margin: float = Field(default=1.0, ge=0)  # for each edge between a terminal and the true one
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)  # weight spread evenly over the terminals

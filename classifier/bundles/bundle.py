@@ -95,7 +95,7 @@ def read_bundle(folder: str | Path) -> Bundle:
 
 
 def _require_fitting(path: Path, calibration: Calibration, info: BundleInfo, hierarchy: Hierarchy) -> None:
-    """Raise BundleError on temperatures that another bundle must have had."""
+    """Raise BundleError on temperatures that this bundle's taxonomy or mode cannot have."""
     levels = len(calibration.level_temperatures)
     if levels not in (0, hierarchy.depth):
         raise BundleError(f"{path}: {levels} level temperatures for {hierarchy.depth} levels")

@@ -51,7 +51,7 @@ class EnergyCheck(_Part):
 
 
 class ReviewSubtree(_Part):
-    """What a wrong decision costs under a node, others costing 1, and the review threshold that follows."""
+    """The cost of a wrong decision under one node, relative to 1 elsewhere, and the review threshold that follows."""
 
     node: str
     cost: _Positive

@@ -58,7 +58,7 @@ def _replace_text(path: Path, text: str) -> None:
 
 @contextmanager
 def _or_nothing(partial: Path) -> Iterator[None]:
-    """Where writing fails (a full disk, say), take away what was written so far and raise BundleError."""
+    """Where writing fails (a full disk, say), remove what was written so far and raise BundleError."""
     try:
         yield
     except (OSError, SafetensorError) as error:

@@ -1,4 +1,4 @@
-"""How a trained bundle sees a sample of images: its confidences and its features, as columns to compare."""
+"""A trained bundle's confidences and features on a sample of images, as columns to compare."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -140,7 +140,7 @@ def _upright_rgb(image: Image.Image, short_side_px: int | None) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> object:
-    """As EXIF says; metadata that cannot be read do not spoil a picture that can."""
+    """The orientation by EXIF; unreadable metadata is ignored."""
     try:
         return image.getexif().get(_ORIENTATION)
     except _DAMAGE:

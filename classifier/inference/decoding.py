@@ -1,4 +1,4 @@
-"""Decode options: other ways to read one asset's probabilities, all of them coherent.
+"""Decode options: other ways to read an asset's probabilities, all of them coherent.
 
 Restricting to a branch, allowing and blocking are one thing: probabilities given that the truth is a terminal which is
 left. The others' mass is removed and the rest scaled to sum to 1; it does not stop at the parent of a blocked node, as
@@ -75,7 +75,7 @@ class Decoder:
         }
 
     def predict(self, asset: str, probs: Floats, best: int, energy: float | None = None) -> AssetPrediction:
-        """What is said of one asset: `probs` (N,) coherent and calibrated, `best` the best terminal's position."""
+        """The prediction for one asset: `probs` (N,) coherent and calibrated, `best` the best terminal's position."""
         probs, masses, best, kept = self._read(probs, best)
         alarm = self._alarm(energy)
         found = predict_asset(

@@ -37,7 +37,7 @@ class LabelSetDecoder:
         return [self.hierarchy.position(node) for node in self.options.report]
 
     def predict(self, asset: str, probs: Floats, best: int, _energy: float | None = None) -> AssetPrediction:
-        """What is said of one asset: `probs` (N,) coherent and calibrated, `best` the best terminal's position.
+        """The prediction for one asset: `probs` (N,) coherent and calibrated, `best` the best terminal's position.
 
         `levels` holds every decided node and, at levels without one, the node of the best path; `decisions` the decided
         nodes that have no decided child, the most confident first; `decision` is the first of them. A bin's confidence

@@ -1,4 +1,4 @@
-"""What is said of one asset: a label for each level, and the decision."""
+"""The prediction for one asset: a label for each level, and the decision."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +45,7 @@ class NodeConfidence:
 
 @dataclass(frozen=True, slots=True)
 class AssetPrediction:
-    """What Cladist says of one asset; the object of `predict --json`, of the database and of every interface.
+    """The prediction for one asset: the object of `predict --json`, of the database and of every interface.
 
     reported, bins: only where decode options ask for them. decisions, decided: only where an asset may carry several
     labels, see `classifier.inference.label_sets`: the decided nodes without a decided child, and the ids of all decided

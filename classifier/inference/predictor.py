@@ -1,4 +1,4 @@
-"""Run a bundle: bytes to pixels, pixels to coherent probabilities, probabilities to what is said of each asset."""
+"""Run a bundle: bytes to pixels, pixels to coherent probabilities, probabilities to predictions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ from taxonomy.changes.diff import Difference
 
 
 class AssetDecoder(Protocol):
-    """What a mode's decoder does: from the probabilities of all nodes to what is said of one asset."""
+    """What a mode's decoder does: from the probabilities of all nodes to the prediction for one asset."""
 
     def predict(self, asset: str, probs: Floats, best: int, energy: float | None = None, /) -> AssetPrediction:
         """`probs` (N,) coherent and calibrated; `best` the position of the best terminal's node."""

@@ -1,4 +1,4 @@
-"""The page itself: from what was found to HTML that stands alone, with every name escaped."""
+"""The page: self-contained HTML, with every name escaped."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence

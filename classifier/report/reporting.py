@@ -24,7 +24,7 @@ def evaluate_with_report(
     against: Bundle | None = None,
     progress: Progress = silent,
 ) -> Metrics:
-    """The metrics of a bundle on one split; its report lies in `folder` then, with `against` in the same picture.
+    """Measure a bundle on one split and write the report into `folder`, with `against` in the same picture.
 
     Raises ManifestError on an empty split, ReleaseMismatchError when the other bundle has another taxonomy release, and
     ReportError when the folder cannot be written.

@@ -1,4 +1,4 @@
-"""The training losses: smoothed targets, margins and priors around a cross-entropy; and that of label sets."""
+"""The training losses: cross-entropy with smoothed targets, margins and priors; and that of label sets."""
 
 from typing import Protocol, cast
 
@@ -22,7 +22,7 @@ class TrainingLoss(Protocol):
         """(B,) losses of (B, C) logits; shares (B, B) of the targets in each image, see `mixing`."""
 
     def plain(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(B,) losses without what only helps training."""
+        """(B,) losses without smoothing, margins and priors."""
 
 
 class LabelSetLoss(nn.Module):

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def train_bundle(
     train, val, val_name = training_splits(manifest)
     _claim_folder(work, _fingerprint(config, train, taxonomy), resume=resume)
     hierarchy = Hierarchy.compile(taxonomy)
-    try:
+    with _removed_unless_resumable(work):
         check_images(val, config)
         model, backbone = train_model(
             train,
@@ -75,16 +76,9 @@ def train_bundle(
             resume=resume,
             progress=progress,
         )
-    except (CladistError, OSError) as error:
-        if not any(work.glob(CHECKPOINT_GLOB)):  # nothing to resume: the same command may be given again
-            shutil.rmtree(work)
-        if isinstance(error, OSError):  # a full disk, say
-            raise TrainingError(f"{work}: cannot be written: {error.strerror or error}") from None
-        raise
     served = replace(model, net=serving_net(model.net, default_device(), model.size_px))
-    calibration = calibrate(
-        served, val, val_name, CalibrationOptions(config.target_accuracy), progress, need_threshold=False
-    )
+    options = CalibrationOptions(config.target_accuracy)
+    calibration = calibrate(served, val, val_name, options, progress, need_threshold=False)
     metrics = served.answers(val, calibration, progress).metrics(calibration)
     bundle = write_bundle(out, model.net, bundle_info(config, backbone, hierarchy), taxonomy, calibration)
     write_metrics(bundle, val_name, metrics)
@@ -92,8 +86,21 @@ def train_bundle(
     return bundle
 
 
+@contextmanager
+def _removed_unless_resumable(work: Path) -> Iterator[None]:
+    """Where training fails before its first checkpoint, remove the folder: the same command may be given again."""
+    try:
+        yield
+    except (CladistError, OSError) as error:
+        if not any(work.glob(CHECKPOINT_GLOB)):
+            shutil.rmtree(work)
+        if isinstance(error, OSError):  # a full disk, say
+            raise TrainingError(f"{work}: cannot be written: {error.strerror or error}") from None
+        raise
+
+
 def bundle_info(config: TrainingConfig, backbone: Backbone, hierarchy: Hierarchy) -> BundleInfo:
-    """What the bundle of a training says of itself."""
+    """The bundle.json of a training."""
     return BundleInfo(
         backbone=config.backbone,
         mode=config.mode,

@@ -118,7 +118,7 @@ def _shifted(theta: Tensor, by: float) -> Tensor:
 def _new_rows(
     fresh: Tensor, hierarchy: Hierarchy, wanted: dict[int, Tensor], wanted_exact: dict[int, Tensor]
 ) -> Tensor:
-    """Rows level by level: what is wanted of a node less what its ancestors have; fresh ones where nothing is."""
+    """Rows level by level: the wanted theta minus the sum of the ancestors' rows; fresh ones where none is wanted."""
     count = len(hierarchy)
     rows = torch.zeros_like(fresh)
     lineage = csr_array(hierarchy.lineage.astype("float64"))
