@@ -18,17 +18,17 @@ import torch
 from baselines import FLAT, INDEPENDENT, IndependentLevels
 
 from classifier.bundles.writing import write_bundle
-from classifier.calibration.calibrate import calibrate
+from classifier.calibration.fit import calibrate
 from classifier.calibration.options import CalibrationOptions
 from classifier.config import TrainingConfig
 from classifier.data.manifest import Manifest, read_manifest
 from classifier.evaluation.metrics import evaluate
-from classifier.outputs.method import PATH_SOFTMAX
+from classifier.outputs.modes import SINGLE_LABEL
 from classifier.training.train import bundle_info, train_model
 from taxonomy import Hierarchy, Taxonomy, read_taxonomy
 from worker.cli.output import print_table, progress_bars
 
-METHODS = {"path": PATH_SOFTMAX, "flat": FLAT, "independent": INDEPENDENT}
+METHODS = {"path": SINGLE_LABEL, "flat": FLAT, "independent": INDEPENDENT}
 COLUMNS = ("method", "seed", "minutes", "full path", "level 1", "level 2", "level 3", "F1", "AP", "AC", "R@95",
            "distance", "contradictory")  # fmt: skip
 
@@ -41,7 +41,7 @@ def measure(
     train, val, test = (manifest.split(split) for split in ("train", "val", "test"))
     with TemporaryDirectory() as work, progress_bars() as progress:
         started, cpu_started = time.monotonic(), time.process_time()
-        model, backbone = train_model(train, hierarchy, config, Path(work), method=METHODS[name], progress=progress)
+        model, backbone = train_model(train, hierarchy, config, Path(work), baseline=METHODS[name], progress=progress)
         minutes, cpu_minutes = (time.monotonic() - started) / 60, (time.process_time() - cpu_started) / 60
         options = CalibrationOptions(config.target_accuracy)
         calibration = calibrate(model, val, "val", options, progress, need_threshold=False)
@@ -51,11 +51,11 @@ def measure(
     if keep and name == "path":
         info = bundle_info(config, backbone, hierarchy)
         write_bundle(keep / f"{name}-{config.seed}", model.net, info, taxonomy, calibration)
-    contradictory = metrics["incoherent_fraction"]
+    contradictory = metrics.incoherent_fraction
     if isinstance(model.output, IndependentLevels):
         contradictory = model.output.contradictions / len(test)
     return {"method": name, "seed": config.seed, "train_minutes": minutes, "train_cpu_minutes": cpu_minutes,
-            "contradictory_fraction": contradictory, "metrics": metrics}  # fmt: skip
+            "contradictory_fraction": contradictory, "metrics": metrics.as_dict()}  # fmt: skip
 
 
 def row(result: dict[str, Any]) -> list[object]:

@@ -21,6 +21,7 @@ from classifier.calibration.options import CalibrationOptions
 from classifier.calibration.out_of_distribution import fit_energy_check
 from classifier.calibration.thresholds import threshold_for
 from classifier.data.manifest import read_manifest
+from classifier.evaluation.answers import climb_evidence
 from classifier.evaluation.climbs import Climbs
 from classifier.evaluation.labelled_run import Model, open_model
 from classifier.evaluation.metrics import evaluate
@@ -38,10 +39,10 @@ def measured(val: Climbs, test: Climbs, fitted: Calibration, targets: list[float
     rows: list[list[object]] = []
     for guarantee in GUARANTEES:
         for target in targets:
-            found = with_thresholds(fitted, val, CalibrationOptions(target, guarantee))
-            metrics = evaluate(test, found)["decision"]
+            found = with_thresholds(fitted, climb_evidence(val), CalibrationOptions(target, guarantee))
+            metrics = evaluate(test, found).decision
             keys = ("threshold", "accuracy", "coverage", "mean_level", "wrong_fraction")
-            rows.append([guarantee, target, *(metrics[key] for key in keys)])
+            rows.append([guarantee, target, *(getattr(metrics, key) for key in keys)])
     return rows
 
 
@@ -102,7 +103,7 @@ def main() -> None:
     found = measured(seen, climbs, fitted, options.targets)
     count = min(len(val), len(test) // 2)
     splits = resplit(climbs, fitted, options.targets, count, options.splits)
-    levels = [(row["level"], row["ece"], row["ece_by_chance"]) for row in evaluate(climbs, fitted)["levels"]]
+    levels = [(row.level, row.ece, row.ece_by_chance) for row in evaluate(climbs, fitted).levels]
     if options.out:
         tables = {"val_to_test": [dict(zip(COLUMNS, row, strict=True)) for row in found],
                   "resplit": [dict(zip(SPLIT_COLUMNS, row, strict=True)) for row in splits],

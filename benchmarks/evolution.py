@@ -80,10 +80,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         cold = train_bundle(changed, after, folder / "cold", once, progress=progress)
         return {
             "changes": {kind.value: difference.counts[kind] for kind in ChangeKind},
-            "before": evaluate_bundle(old, manifest.split("test"), progress),
-            "after, untrained": evaluate_bundle(old, changed.split("test"), progress, difference),
-            "after one epoch, warm": evaluate_bundle(warm, changed.split("test"), progress),
-            "after one epoch, from scratch": evaluate_bundle(cold, changed.split("test"), progress),
+            "before": evaluate_bundle(old, manifest.split("test"), progress).as_dict(),
+            "after, untrained": evaluate_bundle(old, changed.split("test"), progress, difference).as_dict(),
+            "after one epoch, warm": evaluate_bundle(warm, changed.split("test"), progress).as_dict(),
+            "after one epoch, from scratch": evaluate_bundle(cold, changed.split("test"), progress).as_dict(),
         }
 
 

@@ -23,7 +23,6 @@ from classifier.calibration.out_of_distribution import DEFAULT_FALSE_ALARMS, fit
 from classifier.config import TrainingConfig
 from classifier.data.manifest import SPLITS, Manifest, Sample, read_manifest
 from classifier.evaluation.labelled_run import Model
-from classifier.inference.energy import energies
 from classifier.outputs.path_softmax import PathSoftmax
 from classifier.training.train import train_model
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy
@@ -77,15 +76,10 @@ def scores(model: Model, samples: Sequence[Sample]) -> dict[str, Floats]:
         roots = nodes[:, model.hierarchy.level_slices[0]].amax(dim=1)
         ends = nodes.gather(1, best[:, None])[:, 0]
         largest = output.terminal_logits(logits).amax(dim=1)
-        for part, values in zip(parts, (energy(logits, output), -largest, -roots, -ends), strict=True):
+        for part, values in zip(parts, (output.energies(logits), -largest, -roots, -ends), strict=True):
             part.append(values.double().cpu().numpy())
     names = ("energy", "largest logit", "root confidence", "terminal confidence")
     return {name: np.concatenate(part) for name, part in zip(names, parts, strict=True)}
-
-
-def energy(logits: torch.Tensor, output: PathSoftmax) -> torch.Tensor:
-    """(B,) energies as a tensor."""
-    return torch.from_numpy(energies(logits, output))
 
 
 def auroc(known: Floats, strange: Floats) -> float:

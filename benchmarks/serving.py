@@ -22,7 +22,7 @@ from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.config import Precision
 from classifier.data.manifest import read_manifest
 from classifier.evaluation.climbs import Climbs
-from classifier.evaluation.labelled_run import Model, open_model
+from classifier.evaluation.labelled_run import open_model
 from classifier.evaluation.metrics import evaluate
 from classifier.networks.backbone import make_backbone
 from classifier.networks.heads import HierarchicalNet
@@ -68,7 +68,6 @@ def answers(bundle: Bundle, labels: Path) -> list[list[object]]:
     """How each precision answers on the test split, beside the network as it was trained."""
     test = read_manifest(labels, bundle.taxonomy).split("test")
     model = open_model(bundle)
-    assert isinstance(model, Model)
     plain = replace(model, net=bundle.load_net())
     nets = [replace(model, net=serving_net(plain.net, CPU, model.size_px, precision)) for precision in PRECISIONS]
     wanted, *found = [each.climbs(test, bundle.calibration) for each in (plain, *nets)]
@@ -88,7 +87,7 @@ def difference(wanted: Climbs, found: Climbs) -> tuple[float, float, float]:
 def figures(climbs: Climbs, bundle: Bundle) -> tuple[float, float, float]:
     """(full-path accuracy, coverage, decision accuracy)."""
     metrics = evaluate(climbs, bundle.calibration)
-    return metrics["full_path_accuracy"], metrics["decision"]["coverage"], metrics["decision"]["accuracy"]
+    return metrics.full_path_accuracy, metrics.decision.coverage, metrics.decision.accuracy
 
 
 def main() -> None:

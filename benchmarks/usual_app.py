@@ -16,9 +16,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.images.decode import decode
-from classifier.images.tensors import normalise, square_pixels
+from classifier.images.tensors import channel_stats, normalise, square_pixels
 from classifier.outputs.path_softmax import PathSoftmax
-from classifier.runtimes.running import channel_stats
 
 app = Celery("usual", broker=os.environ.get("USUAL_BROKER_URL", "memory://"))
 app.conf.update(task_ignore_result=True, task_default_queue=os.environ.get("USUAL_QUEUE", "usual"),

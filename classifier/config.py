@@ -1,5 +1,6 @@
 """How a model is trained: one typed object, saved with the bundle."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -8,6 +9,12 @@ from classifier.errors import TrainingError
 
 Mode = Literal["single", "multi"]  # one label an asset, or any number
 Precision = Literal["auto", "float32", "bfloat16"]  # of a backbone that serves; auto: bfloat16 where it is fast
+
+# options that a mode leaves at one value
+_FIXED_OPTIONS: Mapping[Mode, Mapping[str, object]] = {
+    "single": {},
+    "multi": {"loss": "softmax", "ancestor_share": 0.0, "logit_adjustment": 0.0},
+}
 
 
 class TrainingConfig(BaseModel):
@@ -40,7 +47,7 @@ class TrainingConfig(BaseModel):
     mixup_alpha: float = Field(default=0.2, gt=0)  # both shares come from Beta(alpha, alpha)
     plain_tail_fraction: float = Field(default=0.1, ge=0, le=1)  # last share of epochs without mixing
 
-    # what is learned; loss, smoothing, shares and adjustment are of the single-label mode
+    # the objective; loss, smoothing, shares and adjustment are of the single-label mode
     loss: Literal["softmax", "margin"] = "softmax"  # margin: better where answers must be 90-95 % correct
     margin: float = Field(default=1.0, ge=0)  # for each edge between a terminal and the true one
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)  # weight spread evenly over the terminals
@@ -76,8 +83,8 @@ class TrainingConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _sets_have_one_loss(self) -> Self:
-        if self.mode == "multi" and (self.loss != "softmax" or self.ancestor_share or self.logit_adjustment):
+    def _options_go_with_the_mode(self) -> Self:
+        if any(getattr(self, name) != value for name, value in _FIXED_OPTIONS[self.mode].items()):
             raise ValueError("loss=margin, ancestor_share and logit_adjustment are of the single-label mode")
         return self
 

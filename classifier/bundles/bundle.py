@@ -11,20 +11,17 @@ from safetensors.torch import load_file
 
 from classifier.bundles.calibration import Calibration
 from classifier.bundles.info import CALIBRATION, INFO, TAXONOMY, WEIGHTS, BundleInfo
-from classifier.config import Mode
 from classifier.errors import BundleError, BundleNotFoundError, ReleaseMismatchError, TrainingError
 from classifier.networks.backbone import make_backbone
 from classifier.networks.heads import HierarchicalNet, narrowed
-from classifier.outputs.method import make_heads
+from classifier.outputs.base import Strategy
+from classifier.outputs.modes import MODES, SINGLE_LABEL
 from taxonomy import Hierarchy, Taxonomy, TaxonomyError, read_taxonomy
 from taxonomy.errors import first_line
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
-
 _MAX_JSON_BYTES = 64 * 2**20
-
-
 _VERSION_DIGITS = 16
 
 
@@ -44,6 +41,11 @@ class Bundle:
         """The model version as every output names it."""
         return f"{self.info.backbone}@{self.version}"
 
+    @property
+    def strategy(self) -> Strategy:
+        """The mode that the bundle was trained in."""
+        return MODES[self.info.mode]
+
     def require_release(self, release: str, what: str) -> None:
         """Raise ReleaseMismatchError unless the bundle was trained on this release."""
         if release != self.info.release:
@@ -54,7 +56,7 @@ class Bundle:
 
     def load_net(self) -> HierarchicalNet:
         """The network with its weights, in evaluation mode. Raises BundleError on weights that do not fit."""
-        net = make_net(self.info.backbone, self.hierarchy, self.info.training.head_width, self.info.mode)
+        net = make_net(self.info.backbone, self.hierarchy, self.info.training.head_width, self.strategy)
         try:
             net.load_state_dict(load_file(self.folder / WEIGHTS))
         except (SafetensorError, RuntimeError, OSError) as error:
@@ -62,13 +64,15 @@ class Bundle:
         return net.eval()
 
 
-def make_net(backbone: str, hierarchy: Hierarchy, head_width: int = 0, mode: Mode = "single") -> HierarchicalNet:
+def make_net(
+    backbone: str, hierarchy: Hierarchy, head_width: int = 0, strategy: Strategy = SINGLE_LABEL
+) -> HierarchicalNet:
     """The network of a bundle, with fresh weights. Raises BundleError on a backbone that timm does not know."""
     try:
         features = make_backbone(backbone, pretrained=False)
     except TrainingError as error:
         raise BundleError.of(error) from None
-    heads = narrowed(features.feature_count, head_width, lambda width: make_heads(width, hierarchy, mode))
+    heads = narrowed(features.feature_count, head_width, lambda width: strategy.make_heads(width, hierarchy))
     return HierarchicalNet(features.network, heads)
 
 
@@ -94,11 +98,11 @@ def read_bundle(folder: str | Path) -> Bundle:
 
 
 def _require_fitting(path: Path, calibration: Calibration, info: BundleInfo, hierarchy: Hierarchy) -> None:
-    """Raise BundleError on temperatures that another bundle must have had."""
+    """Raise BundleError on temperatures that this bundle's taxonomy or mode cannot have."""
     levels = len(calibration.level_temperatures)
     if levels not in (0, hierarchy.depth):
         raise BundleError(f"{levels} level temperatures for {hierarchy.depth} levels", source=path)
-    if info.mode == "multi" and (levels or calibration.entropy is not None):
+    if MODES[info.mode].has_one_temperature and (levels or calibration.entropy is not None):
         raise BundleError("label sets have one temperature for all logits", source=path)
 
 

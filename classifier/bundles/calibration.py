@@ -51,7 +51,7 @@ class EnergyCheck(_Part):
 
 
 class ReviewSubtree(_Part):
-    """What a wrong decision costs under a node, others costing 1, and the review threshold that follows."""
+    """The cost of a wrong decision under one node, relative to 1 elsewhere, and the review threshold that follows."""
 
     node: str
     cost: _Positive
@@ -112,7 +112,10 @@ class Calibration(_Part):
         return values_by_subtree(self.review.threshold, own, hierarchy)
 
     def alarms(self, energies: Floats | None, count: int) -> Bools:
-        """(count,) whether an asset looks like nothing in the taxonomy; never where there is no check or no energy."""
+        """(count,) whether an asset looks like nothing in the taxonomy, by energies (count,).
+
+        Never where there is no check, or where the model has no energies.
+        """
         if self.energy is None or energies is None:
             return np.zeros(count, dtype=bool)
         return np.asarray(energies > self.energy.limit)
@@ -140,11 +143,11 @@ def under(position: int, hierarchy: Hierarchy) -> Bools:
     return found
 
 
-UNCALIBRATED = 0.5  # without a threshold a node is decided that is more likely carried than not
+UNCALIBRATED = 0.5  # without a threshold, nodes are decided that the asset more likely carries than not
 
 
 def threshold_of(calibration: Calibration) -> float:
-    """The probability from which a node is decided."""
+    """The probability from which a node is decided where an asset may carry several labels."""
     return UNCALIBRATED if calibration.threshold is None else calibration.threshold
 
 

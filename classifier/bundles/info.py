@@ -1,29 +1,19 @@
 """What a bundle's files are called, and what bundle.json and metrics.json hold."""
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from classifier.bundles.metrics import Metrics
 from classifier.config import Mode, TrainingConfig
 
 WEIGHTS = "model.safetensors"
-
-
 INFO = "bundle.json"
-
-
 TAXONOMY = "taxonomy.json"
-
-
 CALIBRATION = "calibration.json"
-
-
 METRICS = "metrics.json"
-
-
 CARD = "MODEL_CARD.md"
-
 
 _LIBRARIES = ("cladist", "torch", "timm", "torchvision", "lightning", "numpy", "pillow")
 
@@ -48,7 +38,7 @@ class MetricsFile(BaseModel):
     """What a bundle's metrics.json holds: the evaluation of one split."""
 
     split: str
-    metrics: dict[str, Any]
+    metrics: Metrics
 
 
 def library_versions() -> dict[str, str]:

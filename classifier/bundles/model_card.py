@@ -1,33 +1,31 @@
 """The model card: what a person reads of a bundle."""
 
-from typing import TYPE_CHECKING, Any
-
 from classifier.bundles.calibration import Calibration, Guarantee
+from classifier.bundles.info import BundleInfo
+from classifier.bundles.metrics import LabelSetMetrics, Metrics
+from classifier.outputs.modes import MODES
 from taxonomy import Taxonomy
 
-if TYPE_CHECKING:
-    from classifier.bundles.info import BundleInfo
 
-
-def model_card(
-    info: "BundleInfo", taxonomy: Taxonomy, calibration: Calibration, split: str, metrics: dict[str, Any]
-) -> str:
+def model_card(info: BundleInfo, taxonomy: Taxonomy, calibration: Calibration, split: str, metrics: Metrics) -> str:
     """Markdown: what the model is, how it was measured, and how far to trust it."""
     levels = "\n".join(
-        f"| {row['level']} | {row['nodes']} | {row['top1']:.3f} | {row['top5']:.3f} | {row['macro_top1']:.3f} "
-        f"| {row['ece']:.3f} | {row['ece_by_chance']:.3f} |"
-        for row in metrics["levels"]
+        f"| {row.level} | {row.nodes} | {row.top1:.3f} | {row.top5:.3f} | {row.macro_top1:.3f} "
+        f"| {row.ece:.3f} | {row.ece_by_chance:.3f} |"
+        for row in metrics.levels
     )
+    note = MODES[info.mode].card_note
+    mode = f" {note}" if note else ""
     return f"""# {info.backbone} on taxonomy {info.release[:12]}
 
 A hierarchical classifier made with Cladist: {len(taxonomy)} nodes, {len(taxonomy.leaves)} leaves,
-{len(metrics["levels"])} levels; images of {info.image_size_px} px; trained for {info.training.epochs} epochs with
-seed {info.training.seed}.{_mode(info)} Probabilities are coherent: no node is more probable than a parent of it.
+{len(metrics.levels)} levels; images of {info.image_size_px} px; trained for {info.training.epochs} epochs with
+seed {info.training.seed}.{mode} Probabilities are coherent: no node is more probable than a parent of it.
 
-## Measured on the split `{split}` ({metrics["samples"]} images)
+## Measured on the split `{split}` ({metrics.samples} images)
 
-Full-path accuracy {metrics["full_path_accuracy"]:.3f}, hierarchical F1 {metrics["hierarchical_f1"]:.3f}.
-{_sets(metrics)}
+Full-path accuracy {metrics.full_path_accuracy:.3f}, hierarchical F1 {metrics.hierarchical_f1:.3f}.
+{_label_sets(metrics.label_sets)}
 | level | nodes | top-1 | top-5 | macro top-1 | ECE | ECE by chance |
 |---|---|---|---|---|---|---|
 {levels}
@@ -45,19 +43,12 @@ same source as the calibration images, on average over calibration sets, and not
 """
 
 
-def _mode(info: "BundleInfo") -> str:
-    if info.mode == "single":
-        return ""
-    return " Multi-label: an image may carry several nodes; the tables judge its first answer by the nearest of them."
-
-
-def _sets(metrics: dict[str, Any]) -> str:
-    sets = metrics.get("label_sets")
+def _label_sets(sets: LabelSetMetrics | None) -> str:
     if sets is None:
         return ""
     return (
-        f"\nLabel sets: AU(PRC) {sets['micro_auprc']:.3f}; of the decided nodes a share of {sets['precision']:.3f} is "
-        f"right, of the true ones a share of {sets['recall']:.3f} is decided. An image counts as rightly decided when "
+        f"\nLabel sets: AU(PRC) {sets.micro_auprc:.3f}; of the decided nodes a share of {sets.precision:.3f} is "
+        f"right, of the true ones a share of {sets.recall:.3f} is decided. An image counts as rightly decided when "
         "none of its decided nodes is wrong.\n"
     )
 

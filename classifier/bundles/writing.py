@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -12,6 +11,7 @@ from torch import nn
 from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.bundles.calibration import Calibration
 from classifier.bundles.info import CALIBRATION, CARD, INFO, METRICS, TAXONOMY, WEIGHTS, BundleInfo, MetricsFile
+from classifier.bundles.metrics import Metrics
 from classifier.bundles.model_card import model_card
 from classifier.errors import BundleNotWrittenError
 from classifier.files import new_folder, replace_file
@@ -39,13 +39,11 @@ def write_calibration(bundle: Bundle, calibration: Calibration) -> Bundle:
     return read_bundle(bundle.folder)
 
 
-def write_metrics(bundle: Bundle, split: str, metrics_json: dict[str, Any]) -> None:
+def write_metrics(bundle: Bundle, split: str, metrics: Metrics) -> None:
     """Write metrics.json and the model card that shows it."""
-    body = MetricsFile(split=split, metrics=metrics_json)
+    body = MetricsFile(split=split, metrics=metrics)
     _replace_text(bundle.folder / METRICS, body.model_dump_json(indent=2))
-    _replace_text(
-        bundle.folder / CARD, model_card(bundle.info, bundle.taxonomy, bundle.calibration, split, metrics_json)
-    )
+    _replace_text(bundle.folder / CARD, model_card(bundle.info, bundle.taxonomy, bundle.calibration, split, metrics))
 
 
 def _replace_text(path: Path, text: str) -> None:

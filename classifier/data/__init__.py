@@ -1,1 +1,1 @@
-"""Labelled images: labels.csv, the images it names, what a network is to say of each, and rare nodes."""
+"""Labelled images: labels.csv, the images it names, the targets of training, and weights for rare nodes."""

@@ -1,4 +1,4 @@
-"""Rare nodes: how much they weigh, how often they are drawn, how likely they are before an image is seen.
+"""Class balance: loss weights, sampling weights and prior probabilities of rare and frequent nodes.
 
 Every weight looks at all levels: a sample's is the mean over its labels and the ancestors of them.
 """

@@ -143,7 +143,7 @@ def epoch_loader(images: ImageStore, config: TrainingConfig, epoch: int, draw: D
 
 
 def epoch_seed(config: TrainingConfig, epoch: int) -> int:
-    """A seed that leaves room for an offset of a billion items or steps within the epoch."""
+    """A seed for each epoch, at least a billion apart, so that items and steps can be added to it."""
     return (config.seed * 100_003 + epoch) * 1_000_000_007 % 2**62
 
 

@@ -84,7 +84,7 @@ def read_manifest(
 def inspect_manifest(
     path: str | Path, taxonomy: Taxonomy, images: Path | None = None, *, multi_label: bool = False
 ) -> tuple[Manifest, tuple[ManifestError, ...]]:
-    """Read a labels.csv as `read_manifest` does, but go on after a bad row: the sound rows, and the errors of the rest.
+    """Read a labels.csv as `read_manifest` does, but skip bad rows: the good rows, and the errors of the others.
 
     Raises ManifestError when the file itself cannot be read.
     """

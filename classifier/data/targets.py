@@ -13,6 +13,9 @@ class Targets(Protocol):
     def __call__(self, positions: Tensor) -> Tensor:
         """(B,) positions of samples -> (B, C) float."""
 
+    def labels(self, positions: Tensor) -> Tensor:
+        """(B,) positions of samples -> their labels, B rows of the shape that their output calls a label."""
+
 
 class OneHot(nn.Module):
     """Samples that stand for one column each: (S,) columns of C."""
@@ -27,6 +30,10 @@ class OneHot(nn.Module):
     def forward(self, positions: Tensor) -> Tensor:
         """(B,) -> (B, C): one 1 in each row."""
         return nn.functional.one_hot(self._columns[positions], self._count).float()
+
+    def labels(self, positions: Tensor) -> Tensor:
+        """(B,) -> (B,) columns."""
+        return self._columns[positions]
 
 
 class CarriedNodes(nn.Module):
@@ -49,3 +56,7 @@ class CarriedNodes(nn.Module):
         dense = torch.zeros(len(positions), self._count, device=positions.device)
         dense[rows, self._indices[starts[rows] + within]] = 1.0
         return dense
+
+    def labels(self, positions: Tensor) -> Tensor:
+        """(B,) -> (B, N): likewise; a set has no shorter form."""
+        return self.forward(positions)

@@ -1,4 +1,4 @@
-"""How the labels lie over splits and nodes: what is empty, single, thin or lopsided."""
+"""How the labels are spread over splits and nodes: empty, single-sample, thin and unbalanced ones."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def split_findings(source: str, samples: Sequence[Sample]) -> Iterator[Finding]:
 
 
 def node_findings(counts: Counts, min_images: int = MIN_IMAGES) -> Iterator[Finding]:
-    """Nodes without samples, of one sample, too fine for their data, and lopsided levels."""
+    """Nodes with no sample or only one, nodes too fine for their data, and unbalanced levels."""
     yield from _without_samples(counts)
     yield from _single_samples(counts)
     yield from _too_fine(counts, min_images)

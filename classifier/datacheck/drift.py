@@ -1,4 +1,4 @@
-"""Do two samples of images come from the same source? One statistic at a time, by how far their distributions part."""
+"""Do two samples of images come from the same source? Each statistic's distributions are compared."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def compare(first: Columns, second: Columns) -> list[Drift]:
 
 
 def drift_findings(where: str, first: Columns, second: Columns) -> Iterator[Finding]:
-    """A warning for each statistic that parts the two samples by more than MIN_GAP and more than chance would."""
+    """A warning for each statistic whose distributions differ by more than MIN_GAP and more than chance explains."""
     size = min(_size(first), _size(second))
     if size < MIN_SAMPLE:
         yield Finding("drift", "note", where, f"{size} images are too few to compare; {MIN_SAMPLE} are needed")

@@ -1,4 +1,4 @@
-"""Images that are the same, or look it: within a split, across splits, and under different labels."""
+"""Identical and nearly identical images: within a split, across splits, and under different labels."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -23,7 +23,7 @@ _NAMED = 4  # images that one finding names
 
 
 def duplicate_findings(samples: Sequence[Sample], pictures: Pictures) -> Iterator[Finding]:
-    """Identical files and near duplicates, a finding a group.
+    """Identical files and near duplicates, one finding for each group.
 
     A group is all images linked by steps of at most MAX_DISTANCE. One that spans splits leaks from one to the other;
     one that spans labels may hold a wrong label.
@@ -85,7 +85,7 @@ def _pairs_sharing(keys: Hashes, hashes: Hashes, max_distance: int) -> Iterator[
 
 
 def _merged(labels: Ints, pairs: Ints) -> Ints:
-    """The labels (n,) after the groups of each pair have become one."""
+    """The group numbers (n,) after the groups of each pair were merged."""
     left, right = labels[pairs].T
     links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(len(labels), len(labels)))
     group_of: Ints = connected_components(links, directed=False)[1].astype(np.int64)
@@ -93,7 +93,7 @@ def _merged(labels: Ints, pairs: Ints) -> Ints:
 
 
 def _groups(labels: Ints, rows: Ints) -> list[Ints]:
-    """The rows of each label that several share, in order of their first row."""
+    """The rows of each group of at least two, in order of their first row."""
     order = np.argsort(labels, kind="stable")
     cuts = np.flatnonzero(np.diff(labels[order])) + 1
     groups: list[Ints] = [rows[part] for part in np.split(order, cuts) if len(part) > 1]

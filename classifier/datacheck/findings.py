@@ -1,4 +1,4 @@
-"""What a check of the data finds: a kind, how bad it is, where, and what it is in one line."""
+"""What a check of the data finds: its kind, severity, place and a one-line description."""
 
 from collections import Counter
 from collections.abc import Sequence

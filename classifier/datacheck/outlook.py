@@ -1,4 +1,4 @@
-"""How a trained bundle sees a sample of images: its confidences and its features, as columns to compare."""
+"""A trained bundle's confidences and features on a sample of images, as columns to compare."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def outlook(bundle: Bundle, images: Sequence[Path], progress: Progress = silent,
     model, device = open_model(bundle), default_device()
     net, output = model.net.to(device), model.output
     output.to(device)
-    scaled = LogitScaling(bundle.calibration, bundle.hierarchy, output)
+    scaled = LogitScaling(bundle.calibration, output)
     roots, terminals = bundle.hierarchy.level_slices[0], bundle.hierarchy.terminals
     looked = evenly(images, _MAX_IMAGES)
     parts: list[tuple[Floats, Floats, Floats]] = []

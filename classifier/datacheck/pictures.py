@@ -1,4 +1,4 @@
-"""One pass over the images: what cannot be decoded, and a few numbers of what can."""
+"""One pass over the images: which cannot be decoded, and a few statistics of those that can."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ _WINDOW = 64  # images in flight for each thread, so that memory stays flat
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Of n images, row by row: numbers of those that could be decoded, a message for each of the others.
+    """n images, row by row: statistics of those that could be decoded, an error message for each of the others.
 
     readable: (n,) bool.    hashes: (n,) uint64 perceptual.    digests: (n,) uint64 of the bytes of the file.
     statistics: (n, 5) float32, NaN where unreadable: longer side in px, width / height, mean luma in [0, 1],
@@ -74,7 +74,7 @@ def perceptual_hash(image: Image.Image) -> int:
 
 
 def statistics(image: Image.Image, longer_side_px: int) -> tuple[float, ...]:
-    """The STATISTICS of a decoded RGB image, whose file has a longer side of that length."""
+    """The STATISTICS of a decoded RGB image; `longer_side_px` is that of the file, before it was scaled down."""
     pixels = np.asarray(image, dtype=np.float32)
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
     red_green, yellow_blue = red - green, (red + green) / 2 - blue

@@ -1,102 +1,108 @@
-"""A network with all that is needed to run it over labelled images."""
+"""Run a model over labelled images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from classifier.bundles.bundle import Bundle
 from classifier.bundles.calibration import Calibration
-from classifier.data.manifest import Sample, label_positions
+from classifier.config import Mode
+from classifier.data.dataset import Batch, PlainImages
+from classifier.data.manifest import Sample
+from classifier.evaluation.answers import Answers, SingleLabelTally, Tally
 from classifier.evaluation.climbs import Climbs, collect_climbs
-from classifier.evaluation.metrics import evaluate
-from classifier.evaluation.set_metrics import evaluate_sets
-from classifier.evaluation.set_run import LabelSetModel
-from classifier.inference.energy import energies
+from classifier.evaluation.label_sets import LabelSetTally
+from classifier.images.tensors import channel_stats
 from classifier.inference.logit_scaling import LogitScaling
-from classifier.inference.predictor import make_output
+from classifier.inference.predictor import open_output
 from classifier.networks.devices import default_device
 from classifier.networks.heads import HierarchicalNet
-from classifier.outputs.adapted import AdaptedOutput
-from classifier.outputs.method import Output
-from classifier.outputs.sigmoid_max import SigmoidMax
+from classifier.outputs.base import Output, Strategy
 from classifier.progress import Progress, silent
-from classifier.runtimes.running import channel_stats, run_net
-from classifier.runtimes.torch import serving_net
+from classifier.runtimes.protocol import Runtime
+from classifier.runtimes.torch import TorchRuntime, serving_net
 from taxonomy import Hierarchy
-from taxonomy.arrays import Floats
+from taxonomy.arrays import Floats, Ints
 from taxonomy.changes.diff import Difference
+
+_EVALUATION_BATCH = 64
+_TALLIES: Mapping[Mode, Callable[[Sequence[Sample], Hierarchy, Calibration], Tally]] = {
+    "single": SingleLabelTally,
+    "multi": LabelSetTally,
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network with all that is needed to run it over labelled images."""
+    """A network with all that is needed to run it over labelled images.
+
+    stats: mean and std of its input. size_px: the side of its images.
+    """
 
     net: HierarchicalNet
     output: Output
-    hierarchy: Hierarchy
+    strategy: Strategy
     stats: tuple[Tensor, Tensor]
     size_px: int
+
+    @property
+    def hierarchy(self) -> Hierarchy:
+        """That of the answers, and of the labels that they are judged by."""
+        return self.output.hierarchy
 
     def logits(
         self, samples: Sequence[Sample], progress: Progress = silent, stage: str = "evaluate"
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield ((B, C) logits, (B,) true node positions) over the samples in order."""
-        truth = torch.tensor(label_positions(samples, self.hierarchy))
-        self.output.to(default_device())
-        for logits, positions in run_net(self.net, samples, self.stats, self.size_px, progress, stage):
-            yield logits, truth[positions]
+        """Yield ((B, C) logits, (B,) positions in the samples) over the samples in order."""
+        device = default_device()
+        self.output.to(device)
+        return run(TorchRuntime(self.net, device, self.stats), samples, self.size_px, progress, stage)
+
+    def answers(
+        self, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent, stage: str = "evaluate"
+    ) -> Answers:
+        """The answers to all samples, their logits scaled as a calibration says."""
+        tally = _TALLIES[self.strategy.mode](samples, self.hierarchy, calibration)
+        scaled = LogitScaling(calibration, self.output)
+        energies: list[Floats] = []
+
+        def predictions() -> Iterator[tuple[Floats, Ints, Ints]]:
+            for logits, positions in self.logits(samples, progress, stage):
+                measured = self.output.energies(logits)
+                if measured is not None:
+                    energies.append(measured.cpu().numpy())
+                nodes, best = self.output.predict(scaled(logits))
+                probs, ends = nodes.cpu().numpy(), best.cpu().numpy()
+                yield probs, ends, tally.add(probs, ends, positions.numpy())
+
+        climbs = collect_climbs(predictions(), self.hierarchy)
+        return tally.answers(replace(climbs, energies=np.concatenate(energies) if energies else None))
 
     def climbs(
         self, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent, stage: str = "evaluate"
     ) -> Climbs:
-        """The climbs of all samples by probabilities as a calibration scales them."""
-        known = (
-            self.output.before if isinstance(self.output, AdaptedOutput) else self.hierarchy
-        )  # whose columns they are
-        scaled = LogitScaling(calibration, known, self.output)
-        found: list[Floats | None] = []
-
-        def predictions() -> Iterator[tuple[Any, Any, Any]]:
-            for logits, truth in self.logits(samples, progress, stage):
-                found.append(energies(logits, self.output))
-                nodes, best = self.output.predict(scaled(logits))
-                yield nodes.cpu().numpy(), best.cpu().numpy(), truth.numpy()
-
-        climbs = collect_climbs(predictions(), self.hierarchy)
-        measured = [batch for batch in found if batch is not None]
-        return replace(climbs, energies=np.concatenate(measured) if measured else None)
+        """The climbs of the answers alone."""
+        return self.answers(samples, calibration, progress, stage).climbs
 
 
-def open_model(bundle: Bundle, difference: Difference | None = None) -> Model | LabelSetModel:
+def run(
+    runtime: Runtime, samples: Sequence[Sample], size_px: int, progress: Progress = silent, stage: str = "evaluate"
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield ((B, C) logits, (B,) positions in the samples) over the samples in order."""
+    loader: DataLoader[Batch] = DataLoader(PlainImages(samples, size_px), _EVALUATION_BATCH)
+    for pixels, positions in loader:
+        yield runtime(pixels), positions
+        progress(stage, int(positions[-1]) + 1, len(samples), "")
+
+
+def open_model(bundle: Bundle, difference: Difference | None = None) -> Model:
     """The model of a bundle as it is served, answering in the other release of a `difference` if there is one.
 
     Raises BundleError.
     """
     stats, size_px = channel_stats(bundle.info.mean, bundle.info.std), bundle.info.image_size_px
-    output, hierarchy = make_output(bundle, difference)
     net = serving_net(bundle.load_net(), default_device(), size_px)
-    if isinstance(output, SigmoidMax):
-        return LabelSetModel(net, output, hierarchy, stats, size_px)
-    return Model(net, output, hierarchy, stats, size_px)
-
-
-def measure(
-    model: Model | LabelSetModel, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent
-) -> dict[str, Any]:
-    """The metrics of a model on samples, as `cladist evaluate --json` prints them."""
-    return measured_climbs(model, samples, calibration, progress)[1]
-
-
-def measured_climbs(
-    model: Model | LabelSetModel, samples: Sequence[Sample], calibration: Calibration, progress: Progress = silent
-) -> tuple[Climbs, dict[str, Any]]:
-    """The climbs that the metrics come from, and the metrics."""
-    if isinstance(model, LabelSetModel):
-        scores = model.scores(samples, calibration, progress)
-        return scores.climbs, evaluate_sets(scores, calibration)
-    climbs = model.climbs(samples, calibration, progress)
-    return climbs, evaluate(climbs, calibration)
+    return Model(net, open_output(bundle, difference), bundle.strategy, stats, size_px)

@@ -1,4 +1,4 @@
-"""Evaluate predictions of a labelled split: every field of `cladist evaluate --json`."""
+"""Evaluate predictions of a labelled split: every figure of `cladist evaluate --json`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,45 +7,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.bundles.calibration import Calibration
+from classifier.bundles.metrics import DecisionMetrics, LevelMetrics, Metrics, OperatingPoints
 from classifier.evaluation.calibration_error import calibration_error_by_chance, expected_calibration_error
 from classifier.evaluation.climbs import Climbs
+from classifier.inference.decision import judge
 from taxonomy.arrays import Bools, Floats, Ints
 from taxonomy.metrics import hierarchical_f1, lca_heights, operating_curve
 
 
-def evaluate(climbs: Climbs, calibration: Calibration) -> dict[str, Any]:
-    """The metrics object of the design; accuracies, shares and F1 in [0, 1], distances in edges."""
+def evaluate(climbs: Climbs, calibration: Calibration) -> Metrics:
+    """How good the answers are that these climbs start from, and the decisions that a calibration makes on them."""
     hierarchy, truth = climbs.hierarchy, climbs.truth
     predicted = climbs.nodes[climbs.ends]
     heights = lca_heights(predicted, truth, hierarchy)
-    mistakes = heights[predicted != truth]
     at_terminal = hierarchy.is_terminal[truth]
-    curve = operating_curve(climbs.samples, climbs.nodes, climbs.probs, truth, hierarchy)
-    return {
-        "samples": len(truth),
-        "full_path_accuracy": _mean((predicted == truth)[at_terminal]),
-        "levels": [level_metrics(climbs, level) for level in range(1, hierarchy.depth + 1)],
-        "hierarchical_f1": hierarchical_f1(predicted, truth, hierarchy),
-        "mistake_severity": _mean(mistakes),
-        "mean_hierarchical_distance": _mean(heights),
-        "incoherent_fraction": _mean(climbs.incoherent),
-        "operating_curve": {
-            "ap": curve.ap,
-            "ac": curve.ac,
-            "recall_at_90": curve.recall_at(0.90),
-            "recall_at_95": curve.recall_at(0.95),
-        },
-        "decision": decision_metrics(climbs, calibration),
-    }
+    return Metrics(
+        samples=len(truth),
+        full_path_accuracy=mean((predicted == truth)[at_terminal]),
+        levels=tuple(level_metrics(climbs, level) for level in range(1, hierarchy.depth + 1)),
+        hierarchical_f1=hierarchical_f1(predicted, truth, hierarchy),
+        mistake_severity=mean(heights[predicted != truth]),
+        mean_hierarchical_distance=mean(heights),
+        incoherent_fraction=mean(climbs.incoherent),
+        operating_curve=operating_points(climbs),
+        decision=decision_metrics(climbs, calibration),
+    )
 
 
-def level_metrics(climbs: Climbs, level: int) -> dict[str, Any]:
-    """One row of the table by level, over the samples whose truth reaches it.
-
-    top1: whether the best path's node of this level is true. macro_top1: its mean over the true nodes.
-    ece: over all answers given at this level, those to samples whose truth ends above included. ece_by_chance: what it
-    is on average for a model whose confidences are true, with as many answers as these.
-    """
+def level_metrics(climbs: Climbs, level: int) -> LevelMetrics:
+    """The figures of one level."""
     hierarchy = climbs.hierarchy
     here = hierarchy.levels[climbs.nodes] == level
     right = climbs.right
@@ -57,16 +47,24 @@ def level_metrics(climbs: Climbs, level: int) -> dict[str, Any]:
     reached = np.unique(samples)
     totals = np.bincount(true_nodes, minlength=len(hierarchy))
     hits = np.bincount(true_nodes, weights=hit[samples], minlength=len(hierarchy))
-    return {
-        "level": level,
-        "nodes": int((hierarchy.levels == level).sum()),
-        "samples": len(reached),
-        "top1": _mean(hit[reached]),
-        "top5": _mean((hit | climbs.top5[:, level - 1])[reached]),
-        "macro_top1": _mean(hits[totals > 0] / totals[totals > 0]),
-        "ece": expected_calibration_error(climbs.probs[here], right[here]),
-        "ece_by_chance": calibration_error_by_chance(climbs.probs[here]),
-    }
+    return LevelMetrics(
+        level=level,
+        nodes=int((hierarchy.levels == level).sum()),
+        samples=len(reached),
+        top1=mean(hit[reached]),
+        top5=mean((hit | climbs.top5[:, level - 1])[reached]),
+        macro_top1=mean(hits[totals > 0] / totals[totals > 0]),
+        ece=expected_calibration_error(climbs.probs[here], right[here]),
+        ece_by_chance=calibration_error_by_chance(climbs.probs[here]),
+    )
+
+
+def operating_points(climbs: Climbs) -> OperatingPoints:
+    """The operating curve of the climbs in four numbers."""
+    curve = operating_curve(climbs.samples, climbs.nodes, climbs.probs, climbs.truth, climbs.hierarchy)
+    return OperatingPoints(
+        ap=curve.ap, ac=curve.ac, recall_at_90=curve.recall_at(0.90), recall_at_95=curve.recall_at(0.95)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,49 +84,40 @@ class Decisions:
 
 
 def decisions(climbs: Climbs, calibration: Calibration) -> Decisions:
-    """The decisions of a calibration on these climbs, as `classifier.inference.decoding.Decoder` makes them."""
+    """The decisions of a calibration on these climbs: the verdicts of `judge`, which serving puts into words."""
     hierarchy, best = climbs.hierarchy, climbs.best
     thresholds = calibration.thresholds(hierarchy)
-    unfamiliar = calibration.alarms(climbs.energies, len(climbs.truth))
-    enough = np.ones(len(climbs.nodes), dtype=bool)
-    if thresholds is not None:
-        enough = climbs.probs >= thresholds[best][climbs.samples]
-    enough &= ~unfamiliar[climbs.samples]
-    samples, first = np.unique(climbs.samples[enough], return_index=True)
-    steps = np.flatnonzero(enough)[first]
-    for_review = np.zeros(len(climbs.truth), dtype=bool)
-    for_review[samples] = climbs.probs[steps] < calibration.review_thresholds(hierarchy)[best[samples]]
-    kept = ~for_review[samples]
-    samples, steps = samples[kept], steps[kept]
-    decided, right = np.zeros((2, len(climbs.truth)), dtype=bool)
+    verdicts = judge(
+        climbs.samples,
+        climbs.probs,
+        None if thresholds is None else thresholds[best],
+        calibration.review_thresholds(hierarchy)[best],
+        calibration.alarms(climbs.energies, len(climbs.truth)),
+    )
+    decided, steps = verdicts.decided, verdicts.steps[verdicts.decided]
+    right = np.zeros(len(climbs.truth), dtype=bool)
     confidences, nodes = np.zeros(len(climbs.truth)), np.full(len(climbs.truth), -1)
-    decided[samples], right[samples] = True, climbs.right[steps]
-    confidences[samples], nodes[samples] = climbs.probs[steps], climbs.nodes[steps]
-    return Decisions(decided, confidences, nodes, right, unfamiliar, for_review)
+    right[decided] = climbs.right[steps]
+    confidences[decided], nodes[decided] = climbs.probs[steps], climbs.nodes[steps]
+    return Decisions(decided, confidences, nodes, right, verdicts.unfamiliar, verdicts.for_review)
 
 
-def decision_metrics(climbs: Climbs, calibration: Calibration) -> dict[str, Any]:
-    """How the decisions fare.
-
-    accuracy: of those made. coverage: share of samples with one. wrong_fraction: share of all samples with a wrong one.
-    What the threshold promises of them, `guarantee`, stands in `calibration.thresholds`.
-    mean_level: of the nodes decided on.
-    unfamiliar_fraction, review_fraction: share of samples without a decision because they look like nothing in the
-    taxonomy, or because the plan sends them to people.
-    """
+def decision_metrics(climbs: Climbs, calibration: Calibration) -> DecisionMetrics:
+    """How the decisions of a calibration fare."""
     made = decisions(climbs, calibration)
-    return {
-        "target_accuracy": calibration.target_accuracy,
-        "threshold": calibration.threshold,
-        "guarantee": calibration.guarantee,
-        "accuracy": _mean(made.right[made.decided]),
-        "wrong_fraction": _mean(made.decided & ~made.right),
-        "coverage": _mean(made.decided),
-        "mean_level": _mean(climbs.hierarchy.levels[made.nodes[made.decided]]),
-        "unfamiliar_fraction": _mean(made.unfamiliar),
-        "review_fraction": _mean(made.for_review),
-    }
+    return DecisionMetrics(
+        target_accuracy=calibration.target_accuracy,
+        threshold=calibration.threshold,
+        guarantee=calibration.guarantee,
+        accuracy=mean(made.right[made.decided]),
+        wrong_fraction=mean(made.decided & ~made.right),
+        coverage=mean(made.decided),
+        mean_level=mean(climbs.hierarchy.levels[made.nodes[made.decided]]),
+        unfamiliar_fraction=mean(made.unfamiliar),
+        review_fraction=mean(made.for_review),
+    )
 
 
-def _mean(values: NDArray[Any]) -> float:
+def mean(values: NDArray[Any]) -> float:
+    """The mean of an array; 0 where it is empty."""
     return float(values.mean()) if len(values) else 0.0

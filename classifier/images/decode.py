@@ -38,7 +38,7 @@ MAX_FILE_BYTES = 64 * 2**20
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 
 
-_WHITE = 255
+WHITE = 255
 
 
 _BAND_PIXELS = 2**20
@@ -140,7 +140,7 @@ def _upright_rgb(image: Image.Image, short_side_px: int | None) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> object:
-    """As EXIF says; metadata that cannot be read do not spoil a picture that can."""
+    """The orientation by EXIF; unreadable metadata is ignored."""
     try:
         return image.getexif().get(_ORIENTATION)
     except _DAMAGE:
@@ -164,7 +164,7 @@ def _in_bands(image: Image.Image) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         layer = image.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, (_WHITE,) * 4)
+        ground = Image.new("RGBA", layer.size, (WHITE,) * 4)
         return Image.alpha_composite(ground, layer).convert("RGB")
     if image.mode.startswith("I;16"):  # 16-bit grey: keep the high byte, where convert() would clip
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")

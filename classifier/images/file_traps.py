@@ -1,4 +1,4 @@
-"""Walk the container of an image file before a decoder does, and refuse what is built to cost far more than it brings.
+"""Walk the container of an image file before a decoder does, and refuse files built to exhaust memory or time.
 
 The limits are far beyond what cameras, editors and scanners write. Measured with Pillow 13 on files of at most 64 MiB
 that they refuse: 40 s for a JPEG of 950 EXIF segments, 98 s for one of padding, hours for one of many scans, 17 s and
@@ -31,7 +31,7 @@ _TIFF_BIG = 43
 
 
 def refuse_traps(content: bytes) -> None:
-    """Raise UnreadableImageError or ImageTooLargeError where decoding would take out of all proportion.
+    """Raise UnreadableImageError or ImageTooLargeError if decoding would cost far more than the file size explains.
 
     Everything else passes, damaged and unknown files too: they are the decoder's to refuse.
     """

@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from classifier.images.decode import _WHITE
+from classifier.images.decode import WHITE
 
 
 def square_pixels(image: Image.Image, size_px: int) -> Tensor:
@@ -28,6 +28,11 @@ def normalise(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """
     count, channels, height, width = pixels.shape
     rows = pixels.permute(0, 2, 3, 1).reshape(count, height, width * channels).float()
-    scale, offset = (1 / (_WHITE * std)).flatten().repeat(width), (-mean / std).flatten().repeat(width)
+    scale, offset = (1 / (WHITE * std)).flatten().repeat(width), (-mean / std).flatten().repeat(width)
     rows.mul_(scale.to(pixels.device)).add_(offset.to(pixels.device))
     return rows.view(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+def channel_stats(mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Mean and std of the three channels as `normalise` takes them: (3, 1, 1) tensors."""
+    return torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)

@@ -1,4 +1,4 @@
-"""Decode options: other ways to read one asset's probabilities, all of them coherent.
+"""Decode options: other ways to read an asset's probabilities, all of them coherent.
 
 Restricting to a branch, allowing and blocking are one thing: probabilities given that the truth is a terminal which is
 left. The others' mass is removed and the rest scaled to sum to 1; it does not stop at the parent of a blocked node, as
@@ -6,7 +6,7 @@ that would say "something here, but none of the nodes there are". Thresholds wer
 guarantee is not proven for assets decoded with them, and the decision's reason says what was left.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from classifier.bundles.calibration import Calibration
 from classifier.errors import DecodeError
-from classifier.inference.decision import Decision, confidence, unfamiliar
+from classifier.inference.decision import Alarm, Decision, confidence
 from classifier.inference.least_cost import least_cost_terminal
 from classifier.inference.prediction import DEFAULT_TOP, AssetPrediction, NodeConfidence, predict_asset
 from classifier.outputs.terminals import Terminals
@@ -78,8 +78,9 @@ class Decoder:
         }
 
     def predict(self, asset: str, probs: Floats, best: int, energy: float | None = None) -> AssetPrediction:
-        """What is said of one asset: `probs` (N,) coherent and calibrated, `best` the best terminal's position."""
+        """The prediction for one asset: `probs` (N,) coherent and calibrated, `best` the best terminal's position."""
         probs, masses, best, kept = self._read(probs, best)
+        alarm = self._alarm(energy)
         found = predict_asset(
             asset,
             probs,
@@ -88,12 +89,13 @@ class Decoder:
             model=self._model,
             threshold=None if self._thresholds is None else float(self._thresholds[best]),
             review_threshold=float(self._review[best]),
+            alarm=alarm,
             top=self._options.top,
         )
         return replace(
             found,
-            decision=self._decision(found.decision, energy, kept),
-            reported=self._report(probs) if self._reported else None,
+            decision=found.decision if alarm else self._with_conditions(found.decision, kept),
+            reported=reported(self._reported, probs, self._hierarchy) if self._reported else None,
             bins=self._bin_confidences(probs, masses) if self._bins else None,
         )
 
@@ -114,23 +116,17 @@ class Decoder:
             best = least_cost_terminal(probs, masses, self._hierarchy, self._kept)
         return probs, masses, best, kept
 
-    def _decision(self, decision: Decision, energy: float | None, kept: float) -> Decision:
+    def _alarm(self, energy: float | None) -> Alarm | None:
         check = self._calibration.energy
-        if check is not None and energy is not None and energy > check.limit:
-            return unfamiliar(energy, check.limit, check.false_alarms)
+        if check is None or energy is None or not self._calibration.alarms(np.array([energy]), 1)[0]:
+            return None
+        return Alarm(energy, check)
+
+    def _with_conditions(self, decision: Decision, kept: float) -> Decision:
         conditions = self._options.conditions
         if not conditions:
             return decision
         return replace(decision, reason=f"{decision.reason}; {conditions}, which has {kept:.3f}")
-
-    def _report(self, probs: Floats) -> tuple[NodeConfidence, ...]:
-        hierarchy = self._hierarchy
-        return tuple(
-            NodeConfidence(
-                int(hierarchy.levels[node]), hierarchy.node_ids[node], hierarchy.names[node], confidence(probs[node])
-            )
-            for node in self._reported
-        )
 
     def _bin_confidences(self, probs: Floats, masses: Floats) -> dict[str, float]:
         """A bin is as probable as its terminals together, and no less than each of its nodes."""
@@ -158,6 +154,16 @@ class Decoder:
         for node in nodes:
             found |= self._terminals.under(self._hierarchy.position(node))
         return found
+
+
+def reported(nodes: Sequence[int], probs: Floats, hierarchy: Hierarchy) -> tuple[NodeConfidence, ...]:
+    """The confidences (N,) of the nodes at these positions, whatever the path."""
+    return tuple(
+        NodeConfidence(
+            int(hierarchy.levels[node]), hierarchy.node_ids[node], hierarchy.names[node], confidence(probs[node])
+        )
+        for node in nodes
+    )
 
 
 def _given(masses: Floats, kept: Bools) -> tuple[Floats, float]:

@@ -13,35 +13,28 @@ from torch import Tensor
 
 from classifier.bundles.calibration import Calibration, EntropyTemperature
 from classifier.errors import CalibrationError
-from classifier.outputs.method import Output
-from classifier.outputs.sigmoid_max import SigmoidMax
-from taxonomy import Hierarchy
+from classifier.outputs.base import Output
 from taxonomy.arrays import Ints
 
 
 class LogitScaling:
-    """Divides logits as a calibration says. `hierarchy` and `output` are of the release that the logits are of.
+    """Divides the logits that an output reads as a calibration says.
 
-    Label sets have no temperature by entropy. Raises CalibrationError on another depth.
+    Raises CalibrationError on temperatures of another number of levels.
     """
 
-    def __init__(self, calibration: Calibration, hierarchy: Hierarchy, output: Output | SigmoidMax) -> None:
-        self._temperatures = column_temperatures(calibration, hierarchy)
+    def __init__(self, calibration: Calibration, output: Output) -> None:
+        self._temperatures = column_temperatures(calibration, output.column_levels)
         self._entropy = calibration.entropy
-        self._output = None if isinstance(output, SigmoidMax) else output
+        self._output = output
 
     def __call__(self, logits: Tensor) -> Tensor:
         """(B, C) -> (B, C) float64."""
         divided = logits.double() / self._temperatures.to(logits.device)
-        if self._entropy is None or self._output is None:
+        if self._entropy is None:
             return divided
-        return scaled_by_entropy(divided, entropies(divided, self._output), self._entropy)
-
-
-def entropies(logits: Tensor, output: Output) -> Tensor:
-    """(B,) entropy in nats of what (B, C) logits say of the terminals."""
-    spread: Tensor = torch.special.entr(output.terminal_probs(logits)).sum(dim=1)
-    return spread
+        spread = self._output.entropies(divided)
+        return divided if spread is None else scaled_by_entropy(divided, spread, self._entropy)
 
 
 def scaled_by_entropy(divided: Tensor, spread: Tensor, entropy: EntropyTemperature) -> Tensor:
@@ -50,19 +43,18 @@ def scaled_by_entropy(divided: Tensor, spread: Tensor, entropy: EntropyTemperatu
     return divided * torch.exp(-exponents)[:, None]
 
 
-def column_levels(hierarchy: Hierarchy) -> Ints:
-    """(C,) the level of each column; a "stop here" logit counts to the level of the children it stands against."""
-    stops = hierarchy.terminals[hierarchy.inner_terminals]
-    return np.concatenate([hierarchy.levels, hierarchy.levels[stops] + 1])
+def column_temperatures(calibration: Calibration, levels: Ints | None) -> Tensor:
+    """What divides (B, C) logits: (C,) float64, or one number for all.
 
-
-def column_temperatures(calibration: Calibration, hierarchy: Hierarchy) -> Tensor:
-    """What divides (B, C) logits: (C,) float64, or one number for all. Raises CalibrationError on another depth."""
+    levels: (C,) the level of each column, see `Output`. Raises CalibrationError on temperatures of another number of
+    levels.
+    """
     if not calibration.level_temperatures:
         return torch.tensor(calibration.temperature, dtype=torch.float64)
-    if len(calibration.level_temperatures) != hierarchy.depth:
+    depth = 1 if levels is None else int(levels.max())
+    if levels is None or len(calibration.level_temperatures) != depth:
         raise CalibrationError(
-            f"calibration: {len(calibration.level_temperatures)} level temperatures for {hierarchy.depth} levels"
+            f"calibration: {len(calibration.level_temperatures)} level temperatures for {depth} levels"
         )
     by_level = np.array(calibration.level_temperatures, dtype=np.float64)
-    return torch.from_numpy(by_level[column_levels(hierarchy) - 1])
+    return torch.from_numpy(by_level[levels - 1])

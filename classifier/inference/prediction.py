@@ -1,4 +1,4 @@
-"""What is said of one asset: a label for each level, and the decision."""
+"""The prediction for one asset: a label for each level, and the decision."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from classifier.inference.decision import Decision, confidence, decide
+from classifier.inference.decision import Alarm, Decision, confidence, decide
 from taxonomy import Hierarchy
 from taxonomy.arrays import Floats
 
@@ -45,10 +45,11 @@ class NodeConfidence:
 
 @dataclass(frozen=True, slots=True)
 class AssetPrediction:
-    """What Cladist says of one asset; the object of `predict --json`, of the database and of every interface.
+    """The prediction for one asset: the object of `predict --json`, of the database and of every interface.
 
-    reported, bins: only where decode options ask for them. decisions, decided: only in multi-label mode, of which
-    `classifier.labelsets` speaks: all the decided nodes without a decided child, and the ids of all decided nodes.
+    reported, bins: only where decode options ask for them. decisions, decided: only where an asset may carry several
+    labels, see `classifier.inference.label_sets`: the decided nodes without a decided child, and the ids of all decided
+    nodes.
     """
 
     asset: str
@@ -82,15 +83,17 @@ def predict_asset(
     model: str,
     threshold: float | None,
     review_threshold: float = 0.0,
+    alarm: Alarm | None = None,
     top: int = DEFAULT_TOP,
 ) -> AssetPrediction:
-    """Say it of one asset: `probs` (N,) coherent and calibrated, `best` the position of the best terminal's node.
+    """The prediction for one asset: `probs` (N,) coherent and calibrated, `best` the position of the best terminal.
 
-    top: how many nodes of each level are named, that of the path among them.
+    threshold, review_threshold, alarm: see `decide`. top: how many nodes of each level are named, that of the path
+    among them.
     """
     path = hierarchy.path(best, probs)
     levels = tuple(_level_label(node, probs, hierarchy, top) for node in path)
-    decision = decide(path, probs, hierarchy, threshold, review_threshold)
+    decision = decide(path, probs, hierarchy, threshold, review_threshold, alarm)
     return AssetPrediction(asset, hierarchy.release, model, levels, decision)
 
 

@@ -1,32 +1,37 @@
-"""Run a bundle: bytes to pixels, pixels to coherent probabilities, probabilities to what is said of each asset."""
+"""Run a bundle: bytes to pixels, pixels to coherent probabilities, probabilities to predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from classifier.bundles.bundle import Bundle, read_bundle
-from classifier.bundles.calibration import adapted_calibration
-from classifier.config import Precision
+from classifier.bundles.calibration import Calibration, adapted_calibration
+from classifier.config import Mode, Precision
 from classifier.errors import BundleError, DecodeError
 from classifier.images.decode import decode
-from classifier.images.tensors import square_pixels
+from classifier.images.tensors import channel_stats, square_pixels
 from classifier.inference.decoding import DecodeOptions, Decoder
-from classifier.inference.energy import energies
+from classifier.inference.label_sets import LabelSetDecoder
 from classifier.inference.logit_scaling import LogitScaling
 from classifier.inference.prediction import AssetPrediction
-from classifier.inference.set_decoding import SetDecoder
 from classifier.networks.devices import default_device
-from classifier.outputs.adapted import AdaptedOutput, AdaptedSigmoidMax
-from classifier.outputs.base import NodeProbs
-from classifier.outputs.path_softmax import PathSoftmax
-from classifier.outputs.sigmoid_max import SigmoidMax
-from classifier.runtimes.running import channel_stats, forward
-from classifier.runtimes.torch import serving_net
+from classifier.outputs.base import NodeProbs, Output
+from classifier.runtimes.protocol import Runtime
+from classifier.runtimes.torch import TorchRuntime, serving_net
 from taxonomy import Hierarchy
+from taxonomy.arrays import Floats
 from taxonomy.changes.diff import Difference
+
+
+class AssetDecoder(Protocol):
+    """What a mode's decoder does: from the probabilities of all nodes to the prediction for one asset."""
+
+    def predict(self, asset: str, probs: Floats, best: int, energy: float | None = None, /) -> AssetPrediction:
+        """`probs` (N,) coherent and calibrated; `best` the position of the best terminal's node."""
 
 
 class Predictor:
@@ -49,15 +54,16 @@ class Predictor:
             raise DecodeError("decode options go with the bundle's own release only")
         self.bundle = bundle
         self._device = device or default_device()
-        self._net = serving_net(bundle.load_net(), self._device, bundle.info.image_size_px, precision)
-        output, self.hierarchy = make_output(bundle, difference)
-        self.unreachable = output.unreachable if isinstance(output, AdaptedOutput | AdaptedSigmoidMax) else ()
-        self._output = output.to(self._device)
-        self._stats = channel_stats(bundle.info.mean, bundle.info.std)
-        self._scaled = LogitScaling(bundle.calibration, bundle.hierarchy, output)
+        net = serving_net(bundle.load_net(), self._device, bundle.info.image_size_px, precision)
+        stats = channel_stats(bundle.info.mean, bundle.info.std)
+        self._runtime: Runtime = TorchRuntime(net, self._device, stats)
+        self._output = open_output(bundle, difference)
+        self._output.to(self._device)
+        self.hierarchy, self.unreachable = self._output.hierarchy, self._output.unreachable
+        self._scaled = LogitScaling(bundle.calibration, self._output)
         carried = bundle.calibration if difference is None else adapted_calibration(bundle.calibration, difference)
-        read = SetDecoder if bundle.info.mode == "multi" else Decoder
-        self._decoder = read(self.hierarchy, carried, bundle.model, options or DecodeOptions())
+        make_decoder = _DECODERS[bundle.info.mode]
+        self._decoder = make_decoder(self.hierarchy, carried, bundle.model, options or DecodeOptions())
 
     @classmethod
     def load(cls, folder: str | Path, options: DecodeOptions | None = None) -> "Predictor":
@@ -71,41 +77,38 @@ class Predictor:
 
     def probs(self, pixels: Tensor) -> NodeProbs:
         """Calibrated probabilities of (B, 3, S, S) uint8 images, on the CPU."""
-        return self._node_probs(self._logits(pixels))
+        return self._node_probs(self._runtime(pixels))
 
     def predict(self, assets: Sequence[str], pixels: Tensor) -> list[AssetPrediction]:
         """One prediction for each named image of a (B, 3, S, S) uint8 batch, as the decode options read it.
 
         Raises BundleError when the weights give numbers that are not finite.
         """
-        logits = self._logits(pixels)
+        logits = self._runtime(pixels)
         nodes, best = self._node_probs(logits)
         rows = nodes.numpy()
         if not np.isfinite(rows).all():
             raise BundleError("the model's outputs are not finite", source=self.bundle.folder)
-        found = energies(logits, self._output)
-        heats = [None] * len(rows) if found is None else found.tolist()
+        found = self._output.energies(logits)
+        energies = [None] * len(rows) if found is None else found.tolist()
         return [
             self._decoder.predict(asset, row, int(end), energy)
-            for asset, row, end, energy in zip(assets, rows, best, heats, strict=True)
+            for asset, row, end, energy in zip(assets, rows, best, energies, strict=True)
         ]
-
-    def _logits(self, pixels: Tensor) -> Tensor:
-        return forward(self._net, pixels.to(self._device), self._stats)
 
     def _node_probs(self, logits: Tensor) -> NodeProbs:
         nodes, best = self._output.predict(self._scaled(logits))
         return NodeProbs(nodes.cpu(), best.cpu())
 
 
-def make_output(bundle: Bundle, difference: Difference | None = None) -> tuple[PathSoftmax | SigmoidMax, Hierarchy]:
-    """What turns a bundle's logits into answers, and the hierarchy of these: that of the other release, if any."""
-    if bundle.info.mode == "multi":
-        if difference is None:
-            return SigmoidMax(bundle.hierarchy), bundle.hierarchy
-        sets = AdaptedSigmoidMax(bundle.hierarchy, difference)
-        return sets, sets.hierarchy
+def open_output(bundle: Bundle, difference: Difference | None = None) -> Output:
+    """What reads a bundle's logits, answering in the other release of a `difference` if there is one."""
     if difference is None:
-        return PathSoftmax(bundle.hierarchy), bundle.hierarchy
-    paths = AdaptedOutput(bundle.hierarchy, difference)
-    return paths, paths.hierarchy
+        return bundle.strategy.make_output(bundle.hierarchy)
+    return bundle.strategy.adapt_output(bundle.hierarchy, difference)
+
+
+_DECODERS: Mapping[Mode, Callable[[Hierarchy, Calibration, str, DecodeOptions], AssetDecoder]] = {
+    "single": Decoder,
+    "multi": LabelSetDecoder,
+}

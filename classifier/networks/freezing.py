@@ -26,7 +26,7 @@ def freeze_blocks(backbone: nn.Module, trainable: str) -> None:
 
 
 def rest_frozen_norms(backbone: nn.Module) -> None:
-    """Put every part of which nothing is trained into evaluation mode, so that its running statistics stay."""
+    """Put every fully frozen part into evaluation mode, so that its running statistics do not change."""
     for module in backbone.modules():
         parameters = list(module.parameters())
         if parameters and not any(parameter.requires_grad for parameter in parameters):

@@ -30,7 +30,7 @@ class LevelHeads(nn.Module):
 
     @torch.no_grad()
     def start_at(self, probs: Tensor) -> None:
-        """Let the first sigmoids lie near these frequencies (C,), in (0, 1)."""
+        """Set the biases so that the first sigmoids lie near these frequencies (C,), in (0, 1)."""
         end = 0
         for head in self.heads:
             bias = cast("nn.Linear", head).bias
@@ -39,7 +39,7 @@ class LevelHeads(nn.Module):
 
 
 def narrowed(feature_count: int, width: int, make_heads: Callable[[int], nn.Module]) -> nn.Module:
-    """Heads on `width` features, which a linear map without a bias makes of the backbone's; 0 leaves these as they are.
+    """Heads behind a bias-free linear map from the backbone's features to `width`; 0 leaves the map out.
 
     A wide taxonomy on a wide backbone has most of its weights in the heads: D * C of them. This makes it
     D * width + width * C.

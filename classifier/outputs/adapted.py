@@ -34,7 +34,6 @@ class AdaptedOutput(PathSoftmax):
 
     def __init__(self, before: Hierarchy, difference: Difference) -> None:
         super().__init__(before)
-        self.before = before
         self.hierarchy = Hierarchy.compile(difference.after)
         carriers = _carrier_positions(before.terminals, before, self.hierarchy, difference)
         carried = np.flatnonzero(carriers >= 0)
@@ -71,7 +70,7 @@ class AdaptedSigmoidMax(SigmoidMax):
     def __init__(self, before: Hierarchy, difference: Difference) -> None:
         after = Hierarchy.compile(difference.after)
         super().__init__(after)
-        self.before, self.hierarchy = before, after
+        self.column_count = len(before)
         carriers = _carrier_positions(np.arange(len(before)), before, self.hierarchy, difference)
         if not (carriers[before.terminals] >= 0).any():
             raise _nothing_left(before, self.hierarchy)

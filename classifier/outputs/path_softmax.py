@@ -10,40 +10,36 @@ from typing import cast
 import numpy as np
 import torch
 from scipy.sparse import csr_array, hstack
-from torch import Tensor, nn
+from torch import Tensor
 
-from classifier.outputs.base import NodeProbs, label_columns
+from classifier.outputs.base import NodeProbs
 from classifier.outputs.max_sweep import MaxSweep
+from classifier.outputs.single_label import SingleLabelOutput
 from classifier.outputs.sparse import SparsePair
 from taxonomy import Hierarchy
+from taxonomy.arrays import Ints
 
 _TINY = 1e-30  # an inner node less probable than this counts as this improbable in the loss
 
 
-class PathSoftmax(nn.Module):
+class PathSoftmax(SingleLabelOutput):
     """theta_t = sum of the logits of t's ancestors-or-self; p(t) = softmax(theta)_t; p(v) = sum of p(t) under v.
 
     Source: the parameter-sharing softmax of Valmadre, "Hierarchical classification at multiple operating points",
     NeurIPS 2022.
     """
 
-    label_columns: Tensor  # (N,) int64: the column that a label at each node stands for
-    terminal_columns: Tensor  # (T,) int64: those of the terminals
     _columns: Tensor
     _terminals: Tensor
 
     def __init__(self, hierarchy: Hierarchy) -> None:
-        super().__init__()
-        self.node_count = len(hierarchy)
-        self.column_count = self.node_count + len(hierarchy.inner_terminals)
+        levels = column_levels(hierarchy)
+        super().__init__(hierarchy, label_columns(hierarchy), len(levels), levels)
         self._paths = SparsePair(_with_stops(hierarchy))  # (T, C)
         self._below = SparsePair(hierarchy.incidence.T.tocsr())  # (N, T)
         self._sweep = MaxSweep(hierarchy)
         self.register_buffer("_columns", torch.from_numpy(_log_prob_columns(hierarchy)), persistent=False)
         self.register_buffer("_terminals", torch.from_numpy(hierarchy.terminals), persistent=False)
-        columns = label_columns(hierarchy)
-        self.register_buffer("label_columns", torch.from_numpy(columns), persistent=False)
-        self.register_buffer("terminal_columns", torch.from_numpy(columns[hierarchy.terminals]), persistent=False)
 
     def terminal_logits(self, logits: Tensor) -> Tensor:
         """(B, C) logits -> (B, T) theta, unnormalised, float32 or float64."""
@@ -60,11 +56,6 @@ class PathSoftmax(nn.Module):
         summed = self._below(exact.exp()).clamp_min(_TINY).log()  # (B, N)
         return torch.cat([summed, exact], dim=1)[:, self._columns]
 
-    def loss(self, logits: Tensor, targets: Tensor, offsets: Tensor | None = None) -> Tensor:
-        """(B,) cross-entropy -sum of targets * log p; `targets` (B, C) are weights of columns that sum to 1."""
-        log_probs = self.log_probs(logits, offsets)
-        return -(targets * log_probs).sum(dim=1)
-
     def terminal_probs(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
         """(B, C) logits -> (B, T) float64 probabilities of the terminals."""
         return torch.softmax(self.terminal_logits(logits.double()) / temperature, dim=1)
@@ -75,8 +66,30 @@ class PathSoftmax(nn.Module):
         nodes = cast("Tensor", self._sweep(self._below(terminal))).clamp(0.0, 1.0)
         return NodeProbs(nodes, self._terminals[terminal.argmax(dim=1)])
 
+    def energies(self, logits: Tensor) -> Tensor:
+        """(B,) float64: minus the log of the summed exponentials of the terminals' logits.
 
-def _log_prob_columns(hierarchy: Hierarchy) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        It says how little the logits speak for anything, whatever they say of one terminal against another.
+        Source: Liu et al., "Energy-based out-of-distribution detection", NeurIPS 2020.
+        """
+        return -torch.logsumexp(self.terminal_logits(logits.double()), dim=1)
+
+
+def label_columns(hierarchy: Hierarchy) -> Ints:
+    """(N,) the column that a label at each node stands for: an inner terminal means exactly that node."""
+    columns = np.arange(len(hierarchy))
+    inner = hierarchy.terminals[hierarchy.inner_terminals]
+    columns[inner] = len(hierarchy) + np.arange(len(inner))
+    return columns
+
+
+def column_levels(hierarchy: Hierarchy) -> Ints:
+    """(C,) the level of each column; a "stop here" logit counts to the level of the children it stands against."""
+    stops = hierarchy.terminals[hierarchy.inner_terminals]
+    return np.concatenate([hierarchy.levels, hierarchy.levels[stops] + 1])
+
+
+def _log_prob_columns(hierarchy: Hierarchy) -> Ints:
     """(C,) where each column's log-probability stands in [N summed nodes, T exact terminals]."""
     columns = np.arange(len(hierarchy))
     is_leaf = np.ones(len(hierarchy.terminals), dtype=bool)

@@ -10,9 +10,12 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from classifier.data.manifest import Sample, carried_nodes
+from classifier.data.targets import CarriedNodes
 from classifier.outputs.base import NodeProbs
 from classifier.outputs.max_sweep import MaxSweep
 from taxonomy import Hierarchy
+from taxonomy.arrays import Floats, Ints
 
 
 class SigmoidMax(nn.Module):
@@ -26,7 +29,10 @@ class SigmoidMax(nn.Module):
 
     def __init__(self, hierarchy: Hierarchy) -> None:
         super().__init__()
-        self.node_count = len(hierarchy)
+        self.hierarchy = hierarchy
+        self.unreachable: tuple[str, ...] = ()
+        self.node_count = self.column_count = len(hierarchy)
+        self.column_levels: Ints | None = None  # the maximum compares logits of several levels
         self._sweep = MaxSweep(hierarchy)
         self.register_buffer("_terminals", torch.from_numpy(hierarchy.terminals), persistent=False)
 
@@ -40,6 +46,29 @@ class SigmoidMax(nn.Module):
         nodes = cast("Tensor", self._sweep(torch.sigmoid(logits.double() / temperature)))
         deepest_first = nodes[:, self._terminals].flip(1)
         return NodeProbs(nodes, self._terminals.flip(0)[deepest_first.argmax(dim=1)])
+
+    def targets(self, samples: Sequence[Sample]) -> CarriedNodes:
+        """The nodes that each sample carries, their ancestors included."""
+        return CarriedNodes(carried_nodes(samples, self.hierarchy))
+
+    def log_likelihoods(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """(B,) minus the sum of the nodes' losses; `labels` (B, N) as for `loss`."""
+        return -self.loss(logits, labels).sum(dim=1)
+
+    def losses_at(self, logits: Tensor, labels: Tensor, temperatures: Floats) -> Floats:
+        """(K,) the summed binary cross-entropy at each temperature."""
+        truth = labels.double()
+        judged = self.judged_logits(logits.double(), truth)
+        losses = (binary_cross_entropy_with_logits(judged / each, truth, reduction="sum") for each in temperatures)
+        return np.array([loss.item() for loss in losses])
+
+    def entropies(self, _logits: Tensor) -> Tensor | None:
+        """None: nodes are judged one by one, so that terminals share no distribution."""
+        return None
+
+    def energies(self, _logits: Tensor) -> Tensor | None:
+        """None: an asset that carries nothing is an answer like any other."""
+        return None
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """(B, N) binary cross-entropies; `targets` (B, N) are 0 or 1 and closed upward.

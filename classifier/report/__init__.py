@@ -1,4 +1,4 @@
-"""What an evaluation found, as one page that a person reads: tables, pictures and the worst mistakes."""
+"""An evaluation as one HTML page: tables, pictures and the worst mistakes."""
 
 from classifier.report.reporting import evaluate_with_report
 from classifier.report.writing import Evaluated, write_report

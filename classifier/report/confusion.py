@@ -16,7 +16,7 @@ STAYS = -1  # as a child: the label, or the answer, is the parent itself
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`count` images of `truth`, among `truth_count` that should have turned there, were answered by its sibling."""
+    """Of `truth_count` images under `truth`, `count` were answered by its sibling `answered`."""
 
     truth: int
     answered: int
@@ -26,7 +26,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class WrongTurns:
-    """The wrong turns at one node: of `images` whose path came by rightly, `wrong` left it wrongly."""
+    """The wrong turns at one node: `images` reached it rightly, `wrong` of them left it by the wrong child."""
 
     parent: int
     images: int

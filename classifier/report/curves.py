@@ -71,7 +71,7 @@ def wilson(share: Floats, counts: Ints) -> tuple[Floats, Floats]:
 
 
 def coverages(climbs: Climbs) -> list[Coverage]:
-    """One for each level, of the answers given there, and the last of the full paths of fully labelled images."""
+    """One for the answers of each level, and a last one for the full paths of the images labelled at a terminal."""
     levels, right = climbs.hierarchy.levels[climbs.nodes], climbs.right
     found = [
         _coverage(f"level {level}", climbs.probs[levels == level], right[levels == level])

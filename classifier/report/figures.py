@@ -36,7 +36,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def operating_png(curves: Sequence[NamedCurve]) -> bytes:
-    """Share correct against information kept, a line a curve."""
+    """Share correct against information kept, one line for each curve."""
 
     def draw(figure: "Figure") -> None:
         axes = figure.subplots()
@@ -54,7 +54,7 @@ def operating_png(curves: Sequence[NamedCurve]) -> bytes:
 
 
 def coverage_png(coverages: Sequence[Coverage]) -> bytes:
-    """Share right among the answers given, against the share of answers given, a line a level."""
+    """Share right among the answers given, against the share of answers given; one line for each level."""
 
     def draw(figure: "Figure") -> None:
         axes = figure.subplots()
@@ -72,7 +72,7 @@ def coverage_png(coverages: Sequence[Coverage]) -> bytes:
 
 
 def reliability_png(levels: Sequence[Reliability]) -> bytes:
-    """A panel a level: share right against confidence, in bins of equal mass with 95 % intervals."""
+    """Share right against confidence, in bins of equal mass with 95 % intervals; one panel for each level."""
     columns = min(_PANELS_A_ROW, len(levels))
     rows = -(-len(levels) // columns)
 
@@ -157,7 +157,7 @@ def _target_lines(axes: "Axes") -> None:
 
 
 def _floor(lowest: float) -> float:
-    """Where the axis of a share begins: a little below the lines, the targets in sight."""
+    """Where the axis of a share begins: a little below the lowest line, with all targets visible."""
     return max(0.0, min(lowest, TARGETS[0]) - 0.04)
 
 

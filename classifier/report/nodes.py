@@ -55,7 +55,7 @@ def node_totals(labels: Ints, hierarchy: Hierarchy) -> Ints:
 
 
 def worst_nodes(climbs: Climbs, limit: int) -> list[NodeScore]:
-    """The nodes of least recall, of several equals the one with the most images first.
+    """The nodes of least recall; of equal ones those with the most images first.
 
     Nodes of fewer than five images are left out, unless every terminal has fewer.
     """
@@ -82,7 +82,7 @@ def worst_nodes(climbs: Climbs, limit: int) -> list[NodeScore]:
 
 
 def level_spreads(labels: Ints, hierarchy: Hierarchy) -> list[LevelSpread]:
-    """One for each level, of the (S,) labels' images."""
+    """One for each level, by the (S,) labels of the images."""
     totals = node_totals(labels, hierarchy)
     spreads = []
     for level, nodes in enumerate(hierarchy.level_slices, 1):
@@ -103,7 +103,7 @@ def level_spreads(labels: Ints, hierarchy: Hierarchy) -> list[LevelSpread]:
 
 
 def accuracy_by_size(climbs: Climbs, train_labels: Ints) -> AccuracyBySize:
-    """The recall of the terminals that were tested, in groups of about equally many by their training images."""
+    """The recall of the tested terminals, in about equal groups by their number of training images."""
     hierarchy = climbs.hierarchy
     train, tested = node_totals(train_labels, hierarchy), node_totals(climbs.truth, hierarchy)
     hits = np.bincount(climbs.nodes[climbs.right], minlength=len(hierarchy))
@@ -120,7 +120,7 @@ def accuracy_by_size(climbs: Climbs, train_labels: Ints) -> AccuracyBySize:
 
 
 def _taken_for(climbs: Climbs, nodes: Ints) -> dict[int, tuple[int | None, int]]:
-    """For each node the wrong node of its level that its images were answered by most often, and how often."""
+    """For each node: the wrong node of its level that its images are most often taken for, and how often."""
     levels, lineage = climbs.hierarchy.levels, climbs.hierarchy.lineage
     wrong = np.flatnonzero(~climbs.right)
     answers = {(int(climbs.samples[step]), int(levels[climbs.nodes[step]])): int(climbs.nodes[step]) for step in wrong}

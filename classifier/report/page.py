@@ -1,12 +1,13 @@
-"""The page itself: from what was found to HTML that stands alone, with every name escaped."""
+"""The page: self-contained HTML, with every name escaped."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from classifier.bundles.metrics import Metrics
 from classifier.report.confusion import ABOVE_ROOTS, STAYS, WrongTurns
 from classifier.report.curves import TARGETS, Coverage, NamedCurve, Reliability
 from classifier.report.mistakes import Mistake, jpeg_uri
@@ -35,7 +36,7 @@ class Findings:
 
     subject: Subject
     hierarchy: Hierarchy
-    metrics: Mapping[str, Any]
+    metrics: Metrics
     curves: Sequence[NamedCurve]
     coverages: Sequence[Coverage]
     reliability: Sequence[Reliability]

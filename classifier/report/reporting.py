@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from classifier.bundles.bundle import Bundle
+from classifier.bundles.metrics import Metrics
 from classifier.data.manifest import Manifest, Sample
-from classifier.evaluation.labelled_run import measured_climbs, open_model
+from classifier.evaluation.labelled_run import open_model
 from classifier.progress import Progress, silent
 from classifier.report.page import Subject
 from classifier.report.writing import Evaluated, write_report
@@ -23,8 +23,8 @@ def evaluate_with_report(
     split: str,
     against: Bundle | None = None,
     progress: Progress = silent,
-) -> dict[str, Any]:
-    """The metrics of a bundle on one split; its report lies in `folder` then, with `against` in the same picture.
+) -> Metrics:
+    """Measure a bundle on one split and write the report into `folder`, with `against` in the same picture.
 
     Raises ManifestError on an empty split, ReleaseMismatchError when the other bundle has another taxonomy release, and
     ReportError when the folder cannot be written.
@@ -32,12 +32,13 @@ def evaluate_with_report(
     samples = manifest.split(split)
     if against is not None:
         against.require_release(bundle.info.release, str(bundle.folder))
-    climbs, metrics = measured_climbs(open_model(bundle), samples, bundle.calibration, progress)
+    answers = open_model(bundle).answers(samples, bundle.calibration, progress)
+    metrics = answers.metrics(bundle.calibration)
     train = _labels(manifest.split("train"), bundle.hierarchy) if manifest.has_split("train") else None
     evaluated = Evaluated(
         Subject(bundle.model, str(bundle.folder), bundle.info.release, manifest.source, split),
         samples,
-        climbs,
+        answers.climbs,
         metrics,
         train,
     )

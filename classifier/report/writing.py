@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from classifier.bundles.metrics import Metrics
 from classifier.data.manifest import Sample
 from classifier.errors import ReportError
 from classifier.evaluation.climbs import Climbs
@@ -26,15 +26,12 @@ _PARENTS, _PAIRS, _ROOTS, _WORST, _MISTAKES, _PANELS = 10, 6, 14, 25, 24, 12  # 
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """An evaluated split: climbs[i] is that of samples[i]; train_labels (S',) are node positions, None if unknown.
-
-    metrics: those of `classifier.evaluation.evaluate`, or with label sets of `evaluate_sets`.
-    """
+    """An evaluated split: climbs[i] is that of samples[i]; train_labels (S',) are node positions, None if unknown."""
 
     subject: Subject
     samples: Sequence[Sample]
     climbs: Climbs
-    metrics: Mapping[str, Any]
+    metrics: Metrics
     train_labels: Ints | None = None
 
 

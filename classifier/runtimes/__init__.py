@@ -1,1 +1,1 @@
-"""What computes logits from pixels. A runtime knows no taxonomy."""
+"""What computes logits from pixels, behind the protocol `Runtime`. A runtime knows no taxonomy."""

@@ -1,4 +1,4 @@
-"""A trained network made fast to serve: batch norms folded into convolutions, bfloat16 where the processor has it."""
+"""The torch runtime: batch norms folded into convolutions, bfloat16 where the processor has it."""
 
 import copy
 import logging
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from classifier.config import Precision
+from classifier.images.tensors import normalise
 from classifier.networks.devices import has_bfloat16
 from classifier.networks.heads import HierarchicalNet
 
@@ -32,6 +33,24 @@ class ServingNet(HierarchicalNet):
     def features(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) float32 -> (B, D) float32."""
         return super().features(images.to(self._dtype)).float()
+
+
+class TorchRuntime:
+    """A `Runtime` that runs a network with torch on one device, in evaluation mode.
+
+    stats: mean and std of the channels, see `classifier.images.tensors.channel_stats`.
+    """
+
+    def __init__(self, net: HierarchicalNet, device: torch.device, stats: tuple[Tensor, Tensor]) -> None:
+        self._net = net.to(device).eval()
+        self._device = device
+        self._stats = stats
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(B, 3, S, S) uint8 -> (B, C) on the runtime's device."""
+        with torch.inference_mode():
+            logits: Tensor = self._net(normalise(pixels.to(self._device), *self._stats))
+        return logits
 
 
 def serving_net(net: HierarchicalNet, device: torch.device, size_px: int, precision: Precision = "auto") -> ServingNet:

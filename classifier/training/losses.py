@@ -1,4 +1,4 @@
-"""The training losses: smoothed targets, margins and priors around a cross-entropy; and that of label sets."""
+"""The training losses: cross-entropy with smoothed targets, margins and priors; and that of label sets."""
 
 from typing import Protocol, cast
 
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from classifier.config import TrainingConfig
 from classifier.errors import TrainingError
-from classifier.outputs.method import Output
 from classifier.outputs.sigmoid_max import SigmoidMax
+from classifier.outputs.single_label import SingleLabelOutput
 from classifier.outputs.sparse import SparsePair
 from taxonomy import Hierarchy
 
@@ -22,7 +22,7 @@ class TrainingLoss(Protocol):
         """(B,) losses of (B, C) logits; shares (B, B) of the targets in each image, see `mixing`."""
 
     def plain(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(B,) losses without what only helps training."""
+        """(B,) losses without smoothing, margins and priors."""
 
 
 class LabelSetLoss(nn.Module):
@@ -61,7 +61,7 @@ class HierarchicalLoss(nn.Module):
     _offsets: Tensor | None
 
     def __init__(
-        self, output: Output, hierarchy: Hierarchy, config: TrainingConfig, log_priors: Tensor | None = None
+        self, output: SingleLabelOutput, hierarchy: Hierarchy, config: TrainingConfig, log_priors: Tensor | None = None
     ) -> None:
         super().__init__()
         self._output = output

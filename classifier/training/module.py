@@ -26,7 +26,7 @@ _VAL_BATCH = 64
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """S training samples, and the images that training is watched on where it may stop early.
+    """S training samples, and the held-out images that early stopping watches.
 
     weights: (S,) of the samples in the loss. draw_weights: (S,) how often each is drawn, or None.
     """
@@ -102,7 +102,7 @@ class TrainingModule(lightning.LightningModule):
         self.log(VAL_LOSS, losses.mean(), on_epoch=True, batch_size=len(pixels), sync_dist=True)
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Follow the weights with their moving average."""
+        """Update the moving average of the weights."""
         if self.ema is not None:
             self.ema.update(self.net, step=self.global_step)
 

@@ -3,36 +3,35 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from classifier.bundles.bundle import Bundle
 from classifier.bundles.calibration import adapted_calibration
 from classifier.bundles.info import BundleInfo, library_versions
+from classifier.bundles.metrics import Metrics
 from classifier.bundles.writing import write_bundle, write_calibration, write_metrics
-from classifier.calibration.calibrate import calibrate
+from classifier.calibration.fit import calibrate
 from classifier.calibration.options import CalibrationOptions
 from classifier.config import TrainingConfig
 from classifier.data.dataset import check_images
 from classifier.data.manifest import Manifest, Sample
 from classifier.errors import TrainingError
-from classifier.evaluation.labelled_run import Model, measure, open_model
-from classifier.evaluation.set_run import LabelSetModel
+from classifier.evaluation.labelled_run import Model, open_model
+from classifier.images.tensors import channel_stats
 from classifier.networks.backbone import Backbone, make_backbone
 from classifier.networks.devices import default_device
 from classifier.networks.heads import HierarchicalNet, narrowed
-from classifier.outputs.method import Method
-from classifier.outputs.sigmoid_max import SigmoidMax
+from classifier.outputs.modes import SingleLabel
 from classifier.progress import Progress, silent
-from classifier.runtimes.running import channel_stats
 from classifier.runtimes.torch import serving_net
 from classifier.training.module import TrainingModule
-from classifier.training.objective import make_course
-from classifier.training.trainer import CHECKPOINT_GLOB, fit
+from classifier.training.objective import make_data, make_objective
+from classifier.training.trainer import CHECKPOINT_GLOB, run_training
 from classifier.training.warm_start import warm_start
 from taxonomy import CladistError, Hierarchy, Taxonomy, release
 from taxonomy.changes.diff import Difference
@@ -65,7 +64,7 @@ def train_bundle(
     train, val, val_name = training_splits(manifest)
     _claim_folder(work, _fingerprint(config, train, taxonomy), resume=resume)
     hierarchy = Hierarchy.compile(taxonomy)
-    try:
+    with _removed_unless_resumable(work):
         check_images(val, config)
         model, backbone = train_model(
             train,
@@ -78,25 +77,31 @@ def train_bundle(
             resume=resume,
             progress=progress,
         )
-    except (CladistError, OSError) as error:
-        if not any(work.glob(CHECKPOINT_GLOB)):  # nothing to resume: the same command may be given again
-            shutil.rmtree(work)
-        if isinstance(error, OSError):  # a full disk, say
-            raise TrainingError(f"cannot be written: {first_line(error)}", source=work) from None
-        raise
     served = replace(model, net=serving_net(model.net, default_device(), model.size_px))
-    calibration = calibrate(
-        served, val, val_name, CalibrationOptions(config.target_accuracy), progress, need_threshold=False
-    )
-    metrics = measure(served, val, calibration, progress)
+    options = CalibrationOptions(config.target_accuracy)
+    calibration = calibrate(served, val, val_name, options, progress, need_threshold=False)
+    metrics = served.answers(val, calibration, progress).metrics(calibration)
     bundle = write_bundle(out, model.net, bundle_info(config, backbone, hierarchy), taxonomy, calibration)
     write_metrics(bundle, val_name, metrics)
     shutil.rmtree(work)
     return bundle
 
 
+@contextmanager
+def _removed_unless_resumable(work: Path) -> Iterator[None]:
+    """Where training fails before its first checkpoint, remove the folder: the same command may be given again."""
+    try:
+        yield
+    except (CladistError, OSError) as error:
+        if not any(work.glob(CHECKPOINT_GLOB)):
+            shutil.rmtree(work)
+        if isinstance(error, OSError):  # a full disk, say
+            raise TrainingError(f"cannot be written: {first_line(error)}", source=work) from None
+        raise
+
+
 def bundle_info(config: TrainingConfig, backbone: Backbone, hierarchy: Hierarchy) -> BundleInfo:
-    """What the bundle of a training says of itself."""
+    """The bundle.json of a training."""
     return BundleInfo(
         backbone=config.backbone,
         mode=config.mode,
@@ -116,32 +121,30 @@ def train_model(
     work: Path,
     *,
     val: Sequence[Sample] = (),
-    method: Method | None = None,
+    baseline: SingleLabel | None = None,
     checkpoint: Path | None = None,
     start: Start | None = None,
     resume: bool = False,
     progress: Progress = silent,
-) -> tuple[Model | LabelSetModel, Backbone]:
+) -> tuple[Model, Backbone]:
     """Train a network by the recipe; `work` holds its checkpoints, `val` is what early stopping watches.
 
-    method: other heads and another output than those of the recipe's mode.
+    baseline: other heads and another output than those of the recipe's mode.
     """
     torch.manual_seed(config.seed)
     backbone = make_backbone(config.backbone, checkpoint, pretrained=False if resume or start else None)
-    course = make_course(samples, val if config.patience_epochs else (), hierarchy, config, method)
-    heads = narrowed(backbone.feature_count, config.head_width, course.make_heads)
+    objective = make_objective(samples, hierarchy, config, baseline)
+    data = make_data(objective, samples, val if config.patience_epochs else (), hierarchy, config)
+    heads = narrowed(backbone.feature_count, config.head_width, objective.make_heads)
     net = HierarchicalNet(backbone.network, heads)
     if start is not None:
         warm_start(net, hierarchy, *start)
     net = net.to(memory_format=torch.channels_last)
     stats = channel_stats(backbone.mean, backbone.std)
-    course.data.images.fill(progress)
-    module = TrainingModule(net, course.loss, course.data, config, stats)
-    fit(module, config, work, progress, resume=resume)
-    trained = module.trained()
-    if isinstance(course.output, SigmoidMax):
-        return LabelSetModel(trained, course.output, hierarchy, stats, config.test_size_px), backbone
-    return Model(trained, course.output, hierarchy, stats, config.test_size_px), backbone
+    data.images.fill(progress)
+    module = TrainingModule(net, objective.loss, data, config, stats)
+    run_training(module, config, work, progress, resume=resume)
+    return Model(module.trained(), objective.output, objective.strategy, stats, config.test_size_px), backbone
 
 
 def recalibrate_bundle(
@@ -154,17 +157,17 @@ def recalibrate_bundle(
     model = open_model(bundle)
     calibration = calibrate(model, samples, split, options, progress)
     written = write_calibration(bundle, calibration)
-    write_metrics(written, split, measure(model, samples, calibration, progress))
+    write_metrics(written, split, model.answers(samples, calibration, progress).metrics(calibration))
     return written
 
 
 def evaluate_bundle(
     bundle: Bundle, samples: Sequence[Sample], progress: Progress = silent, difference: Difference | None = None
-) -> dict[str, Any]:
+) -> Metrics:
     """The metrics of a bundle on samples that are labelled in its release, or in the other one of a `difference`."""
     model = open_model(bundle, difference)
     calibration = bundle.calibration if difference is None else adapted_calibration(bundle.calibration, difference)
-    return measure(model, samples, calibration, progress)
+    return model.answers(samples, calibration, progress).metrics(calibration)
 
 
 def training_splits(manifest: Manifest) -> tuple[tuple[Sample, ...], tuple[Sample, ...], str]:

@@ -1,4 +1,4 @@
-"""Run a training with Lightning: resumable at every epoch, and the same by seed whether interrupted or not."""
+"""Run a training with Lightning: it can be resumed after every epoch, and resuming does not change the result."""
 
 import logging
 import signal
@@ -35,7 +35,9 @@ class _Report(Callback):
         self._progress("train", trainer.global_step, total, note)
 
 
-def fit(module: TrainingModule, config: TrainingConfig, folder: Path, progress: Progress, *, resume: bool) -> None:
+def run_training(
+    module: TrainingModule, config: TrainingConfig, folder: Path, progress: Progress, *, resume: bool
+) -> None:
     """Train to the end, leaving a checkpoint in `folder` after every epoch; with `resume` go on from the newest.
 
     With `patience_epochs` training may end sooner, and the module holds the weights with the least loss on val.
@@ -85,7 +87,7 @@ def _trainer(config: TrainingConfig, callbacks: list[Callback]) -> lightning.Tra
 
 
 def _newest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint: one cut off while it was written is passed over; None starts from the beginning."""
+    """The newest complete checkpoint, None without any; one cut off while it was written is skipped."""
     for path in sorted(folder.glob(CHECKPOINT_GLOB), reverse=True):
         try:
             torch.load(path, map_location="cpu", weights_only=True, mmap=True)

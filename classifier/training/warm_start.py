@@ -8,12 +8,14 @@ log k, the k parts of a split node from its theta less log k; added nodes start 
 
 import math
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
 from classifier.bundles.bundle import Bundle
+from classifier.config import Mode
 from classifier.networks.heads import HierarchicalNet, LevelHeads
 from taxonomy import Hierarchy
 from taxonomy.changes.diff import Difference
@@ -28,13 +30,9 @@ def warm_start(net: HierarchicalNet, hierarchy: Hierarchy, bundle: Bundle, diffe
     net.backbone.load_state_dict(old.backbone.state_dict())
     if isinstance(net.heads, torch.nn.Sequential) and isinstance(old.heads, torch.nn.Sequential):
         net.heads[0].load_state_dict(old.heads[0].state_dict())
-    rows = _read_rows(old.heads)
-    if bundle.info.mode == "multi":
-        _write_rows(net.heads, _own_rows(_read_rows(net.heads), rows, hierarchy, difference, bundle.hierarchy))
-        return
-    nodes, exact = _thetas(rows, bundle.hierarchy)
-    wanted, wanted_exact = _wanted(nodes, exact, hierarchy, difference, bundle.hierarchy)
-    _write_rows(net.heads, _new_rows(_read_rows(net.heads), hierarchy, wanted, wanted_exact))
+    carry = _CARRIES[bundle.info.mode]
+    fresh, rows = _read_rows(net.heads), _read_rows(old.heads)
+    _write_rows(net.heads, carry(fresh, rows, hierarchy, difference, bundle.hierarchy))
 
 
 def _read_rows(heads: torch.nn.Module) -> Tensor:
@@ -88,8 +86,14 @@ def _wanted(
     return wanted, wanted_exact
 
 
+def _path_rows(fresh: Tensor, rows: Tensor, hierarchy: Hierarchy, difference: Difference, before: Hierarchy) -> Tensor:
+    """Path softmax: what counts of a node is theta, so rows change where ancestors do."""
+    nodes, exact = _thetas(rows, before)
+    return _new_rows(fresh, hierarchy, *_wanted(nodes, exact, hierarchy, difference, before))
+
+
 def _own_rows(fresh: Tensor, rows: Tensor, hierarchy: Hierarchy, difference: Difference, before: Hierarchy) -> Tensor:
-    """Multi-label: a node's row stands for itself, so it moves with the node; merged nodes start from the mean."""
+    """Sigmoid and maximum: a row stands for its own node and moves with it; merged nodes start from the mean."""
     moved = fresh.clone()
     for new, olds in _sources(difference).items():
         moved[hierarchy.index[new]] = torch.stack([rows[before.index[old]] for old, _ in olds]).mean(dim=0)
@@ -114,7 +118,7 @@ def _shifted(theta: Tensor, by: float) -> Tensor:
 def _new_rows(
     fresh: Tensor, hierarchy: Hierarchy, wanted: dict[int, Tensor], wanted_exact: dict[int, Tensor]
 ) -> Tensor:
-    """Rows level by level: what is wanted of a node less what its ancestors have; fresh ones where nothing is."""
+    """Rows level by level: the wanted theta minus the sum of the ancestors' rows; fresh ones where none is wanted."""
     count = len(hierarchy)
     rows = torch.zeros_like(fresh)
     lineage = csr_array(hierarchy.lineage.astype("float64"))
@@ -126,3 +130,9 @@ def _new_rows(
     for k, node in enumerate(hierarchy.terminals[hierarchy.inner_terminals].tolist()):
         rows[count + k] = wanted_exact[node] - thetas[node] if node in wanted_exact else fresh[count + k]
     return rows
+
+
+_CARRIES: Mapping[Mode, Callable[[Tensor, Tensor, Hierarchy, Difference, Hierarchy], Tensor]] = {
+    "single": _path_rows,
+    "multi": _own_rows,
+}

@@ -34,8 +34,8 @@ def test_all_samples_at_one_node(painted: Path, labels_of: LabelsOf, brief: Trai
     manifest, taxonomy = labels_of(painted)
     made = train_bundle(manifest, taxonomy, painted / "bundle", brief)
     metrics = evaluate_bundle(made, manifest.split("test"))
-    assert metrics["full_path_accuracy"] == 1.0
-    assert metrics["levels"][1]["ece"] == 0.0
+    assert metrics.full_path_accuracy == 1.0
+    assert metrics.levels[1].ece == 0.0
 
 
 def test_a_node_with_one_sample(painted: Path, labels_of: LabelsOf, brief: TrainingConfig) -> None:
@@ -43,7 +43,7 @@ def test_a_node_with_one_sample(painted: Path, labels_of: LabelsOf, brief: Train
     keep(painted, lambda row: "Red" not in row or row.startswith("train-Red-0.png"))
     manifest, taxonomy = labels_of(painted)
     made = train_bundle(manifest, taxonomy, painted / "bundle", brief)
-    assert evaluate_bundle(made, manifest.split("test"))["samples"] == 15
+    assert evaluate_bundle(made, manifest.split("test")).samples == 15
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from classifier.bundles.bundle import Bundle, make_net, read_bundle
 from classifier.bundles.calibration import Calibration
-from classifier.bundles.info import BundleInfo
+from classifier.bundles.info import BundleInfo, MetricsFile
 from classifier.bundles.writing import write_bundle, write_calibration, write_metrics
 from classifier.config import TrainingConfig
 from classifier.errors import BundleError, ReleaseMismatchError
@@ -93,7 +93,8 @@ def test_the_version_names_the_exact_content(bundle: Bundle) -> None:
     other = write_calibration(bundle, Calibration(temperature=3.0))
     assert other.version != bundle.version
     assert write_calibration(other, bundle.calibration).version == bundle.version
-    write_metrics(bundle, "test", json.loads((bundle.folder / "metrics.json").read_text())["metrics"])
+    told = MetricsFile.model_validate_json((bundle.folder / "metrics.json").read_bytes())
+    write_metrics(bundle, "test", told.metrics)
     assert read_bundle(bundle.folder).version == bundle.version
 
 

@@ -8,12 +8,13 @@ from random_taxonomies import balanced_tree
 
 from classifier.bundles.bundle import Bundle
 from classifier.bundles.calibration import Calibration, EnergyCheck
-from classifier.calibration.fit import calibrate_model, with_thresholds
+from classifier.calibration.fit import calibrate, with_thresholds
 from classifier.calibration.options import CalibrationOptions
 from classifier.calibration.review_budget import ReviewBudget
 from classifier.calibration.thresholds import CLOSED, decision_threshold
 from classifier.data.manifest import Sample, read_manifest
 from classifier.errors import CalibrationError
+from classifier.evaluation.answers import climb_evidence
 from classifier.evaluation.climbs import Climbs
 from classifier.evaluation.labelled_run import Model, open_model
 from classifier.evaluation.metrics import evaluate
@@ -54,7 +55,7 @@ def decided_right(climbs: Climbs, calibration: Calibration, root: str) -> float:
     number = np.cumsum(inside) - 1
     part = Climbs(HIERARCHY, climbs.truth[inside], number[climbs.samples[steps]], climbs.nodes[steps],
                   climbs.probs[steps], climbs.top5[inside], climbs.incoherent[inside])  # fmt: skip
-    return float(evaluate(part, calibration)["decision"]["accuracy"])
+    return float(evaluate(part, calibration).decision.accuracy)
 
 
 def test_the_climbs_are_what_they_are_made_to_be() -> None:
@@ -71,11 +72,11 @@ def test_each_subtree_reaches_its_own_target() -> None:
     own, others, without = [], [], []
     for seed in range(40):
         climbs = made_climbs(1200, seed)
-        calibration = with_thresholds(Calibration(), climbs, options)
+        calibration = with_thresholds(Calibration(), climb_evidence(climbs), options)
         fresh = made_climbs(2000, 1000 + seed)
         own.append(decided_right(fresh, calibration, "r0"))
         others.append((decided_right(fresh, calibration, "r1") + decided_right(fresh, calibration, "r2")) / 2)
-        common = with_thresholds(Calibration(), climbs, CalibrationOptions(0.9, false_alarms=0))
+        common = with_thresholds(Calibration(), climb_evidence(climbs), CalibrationOptions(0.9, false_alarms=0))
         without.append(decided_right(fresh, common, "r0"))
     assert np.mean(own) >= 0.988
     assert np.mean(others) >= 0.898
@@ -85,7 +86,9 @@ def test_each_subtree_reaches_its_own_target() -> None:
 def test_thresholds_are_found_from_the_samples_they_apply_to() -> None:
     """That of r0 from those under r0, the common one from the others; the deeper of two subtrees takes its own."""
     climbs = made_climbs(900, 3)
-    found = with_thresholds(Calibration(), climbs, CalibrationOptions(0.8, subtree_targets={"r1": 0.9, "r10": 0.7}))
+    found = with_thresholds(
+        Calibration(), climb_evidence(climbs), CalibrationOptions(0.8, subtree_targets={"r1": 0.9, "r10": 0.7})
+    )
     names = np.array([HIERARCHY.node_ids[node] for node in climbs.best])
     deep = names == "r10"
     middle = np.char.startswith(names, "r1") & ~deep
@@ -99,7 +102,9 @@ def test_thresholds_are_found_from_the_samples_they_apply_to() -> None:
 
 def test_where_every_terminal_has_a_target_of_its_own_the_common_one_decides_nothing() -> None:
     """No sample lies outside, and none is needed."""
-    found = with_thresholds(Calibration(), made_climbs(90, 1), CalibrationOptions(0.99, subtree_targets={"r": 0.8}))
+    found = with_thresholds(
+        Calibration(), climb_evidence(made_climbs(90, 1)), CalibrationOptions(0.99, subtree_targets={"r": 0.8})
+    )
     assert found.threshold == CLOSED
     assert found.subtrees[0].samples == 90
 
@@ -107,14 +112,18 @@ def test_where_every_terminal_has_a_target_of_its_own_the_common_one_decides_not
 def test_too_few_samples_under_a_subtree_are_refused_by_name() -> None:
     """With what those that there are can reach."""
     with pytest.raises(CalibrationError) as caught:
-        with_thresholds(Calibration(), made_climbs(60, 1), CalibrationOptions(0.8, subtree_targets={"r0": 0.99}))
+        with_thresholds(
+            Calibration(), climb_evidence(made_climbs(60, 1)), CalibrationOptions(0.8, subtree_targets={"r0": 0.99})
+        )
     assert str(caught.value).startswith("under 'r0': target accuracy 0.99 needs at least 99 calibration samples, have ")
     assert "reach at most 0.9" in str(caught.value)
 
 
 def test_an_unknown_subtree_is_refused() -> None:
     with pytest.raises(TaxonomyError, match="no node has the id 'Weapons'"):
-        with_thresholds(Calibration(), made_climbs(60, 1), CalibrationOptions(subtree_targets={"Weapons": 0.9}))
+        with_thresholds(
+            Calibration(), climb_evidence(made_climbs(60, 1)), CalibrationOptions(subtree_targets={"Weapons": 0.9})
+        )
 
 
 def test_strange_samples_are_never_decided_and_count_so() -> None:
@@ -122,8 +131,9 @@ def test_strange_samples_are_never_decided_and_count_so() -> None:
     climbs = made_climbs(300, 2)
     assert climbs.energies is not None
     check = EnergyCheck(limit=float(np.sort(climbs.energies)[4]), false_alarms=0.95)
-    assert with_thresholds(Calibration(energy=check), climbs, CalibrationOptions(0.9)).threshold == CLOSED
-    threshold = with_thresholds(Calibration(), climbs, CalibrationOptions(0.9)).threshold
+    evidence = climb_evidence(climbs)
+    assert with_thresholds(Calibration(energy=check), evidence, CalibrationOptions(0.9)).threshold == CLOSED
+    threshold = with_thresholds(Calibration(), evidence, CalibrationOptions(0.9)).threshold
     assert threshold is not None
     assert threshold < 1
 
@@ -142,19 +152,19 @@ def test_a_whole_calibration(held_out: tuple[Model, tuple[Sample, ...]], trained
     del tmp_path
     model, samples = held_out
     options = CalibrationOptions(0.7, subtree_targets={"Warm": 0.8}, false_alarms=0.1, review=ReviewBudget(1, 12))
-    found = calibrate_model(model, samples, "val", options)
+    found = calibrate(model, samples, "val", options)
     assert (found.samples, found.split, found.guarantee, found.target_accuracy) == (24, "val", "decisions", 0.7)
     assert [(part.node, part.target_accuracy) for part in found.subtrees] == [("Warm", 0.8)]
     assert found.energy is not None
     assert found.review is not None
     assert found.review.reviews_per_day <= 1
-    metrics = evaluate(model.climbs(samples, found), found)["decision"]
-    assert metrics["unfamiliar_fraction"] <= 0.1
-    assert metrics["coverage"] == found.review.coverage
+    metrics = evaluate(model.climbs(samples, found), found).decision
+    assert metrics.unfamiliar_fraction <= 0.1
+    assert metrics.coverage == found.review.coverage
     assert Calibration.model_validate_json(found.model_dump_json()) == found
     assert trained.calibration.energy is not None
 
 
 def test_without_false_alarms_there_is_no_check(held_out: tuple[Model, tuple[Sample, ...]]) -> None:
     model, samples = held_out
-    assert calibrate_model(model, samples, "val", CalibrationOptions(0.7, false_alarms=0)).energy is None
+    assert calibrate(model, samples, "val", CalibrationOptions(0.7, false_alarms=0)).energy is None

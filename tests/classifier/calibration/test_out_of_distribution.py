@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.calibration.out_of_distribution import fit_energy_check
-from classifier.inference.energy import energies
 from classifier.outputs.path_softmax import PathSoftmax
+from classifier.outputs.sigmoid_max import SigmoidMax
 from taxonomy import Hierarchy
 
 
@@ -16,23 +16,20 @@ def test_the_energy_by_hand(tree: Hierarchy) -> None:
     """Leaves have theta 1 + 2, 1 - 1, 0.5 + 0, 0.5 + 0.5."""
     logits = torch.tensor([[1.0, 0.5, 2.0, -1.0, 0.0, 0.5]])
     expected = -np.log(np.exp([3.0, 0.0, 0.5, 1.0]).sum())
-    assert energies(logits, PathSoftmax(tree)) == pytest.approx([expected])
+    assert PathSoftmax(tree).energies(logits) == pytest.approx([expected])
 
 
 def test_an_asset_that_no_logit_speaks_for_has_a_large_energy(tree: Hierarchy) -> None:
     """Evenly low logits give the same probabilities as evenly high ones, but another energy."""
-    found = energies(torch.tensor([[3.0] * 6, [-3.0] * 6]), PathSoftmax(tree))
+    found = PathSoftmax(tree).energies(torch.tensor([[3.0] * 6, [-3.0] * 6]))
     assert found is not None
     high, low = found
     assert low > high + 5
 
 
 def test_an_output_without_terminal_logits_has_no_energy(tree: Hierarchy) -> None:
-    class Other(torch.nn.Module):
-        pass
-
-    assert energies(torch.zeros(2, 6), Other()) is None
-    assert energies(torch.zeros(2, 6), PathSoftmax(tree)) is not None
+    assert SigmoidMax(tree).energies(torch.zeros(2, 6)) is None
+    assert PathSoftmax(tree).energies(torch.zeros(2, 6)) is not None
 
 
 @given(st.integers(1, 300), st.sampled_from([0.0, 0.01, 0.05, 0.1, 0.5]))

@@ -75,9 +75,9 @@ def test_the_plan_is_what_predictions_follow() -> None:
     decoder = Decoder(TREE, calibration, "m")
     made = [decoder.predict("a", row, int(end)).decision for row, end in zip(rows, best, strict=True)]
     assert sum(decision.node is None for decision in made) == plan.reviews_per_day == 2
-    found = evaluate(CLIMBS, calibration)["decision"]
-    assert (found["coverage"], found["accuracy"]) == (plan.coverage, plan.accuracy)
-    assert found["review_fraction"] == 2 / 5
+    found = evaluate(CLIMBS, calibration).decision
+    assert (found.coverage, found.accuracy) == (plan.coverage, plan.accuracy)
+    assert found.review_fraction == 2 / 5
 
 
 @given(

@@ -10,8 +10,8 @@ from random_taxonomies import dags
 from classifier.bundles.calibration import Calibration
 from classifier.calibration.temperature import choose_level_temperatures, fit_level_temperatures, fit_temperature
 from classifier.errors import CalibrationError
-from classifier.inference.logit_scaling import column_levels, column_temperatures
-from classifier.outputs.path_softmax import PathSoftmax
+from classifier.inference.logit_scaling import column_temperatures
+from classifier.outputs.path_softmax import PathSoftmax, column_levels
 from taxonomy import Hierarchy, Taxonomy
 
 
@@ -72,10 +72,10 @@ def test_levels_get_temperatures_of_their_own_where_they_need_them(tree: Hierarc
     """Chosen where levels differ; one temperature stays where they do not, and on few samples."""
     output = PathSoftmax(tree)
     logits, columns = by_level(tree, (0.6, 2.5), 600)
-    assert choose_level_temperatures(logits, columns, output, tree, 1.5) == pytest.approx((0.6, 2.5), rel=0.25)
-    assert choose_level_temperatures(logits[:49], columns[:49], output, tree, 1.5) == ()
+    assert choose_level_temperatures(logits, columns, output, 1.5) == pytest.approx((0.6, 2.5), rel=0.25)
+    assert choose_level_temperatures(logits[:49], columns[:49], output, 1.5) == ()
     alike, labels = by_level(tree, (1.5, 1.5), 600)
-    assert choose_level_temperatures(alike, labels, output, tree, 1.5) == ()
+    assert choose_level_temperatures(alike, labels, output, 1.5) == ()
 
 
 def test_luck_seldom_chooses_temperatures_by_level(tree: Hierarchy) -> None:
@@ -83,7 +83,7 @@ def test_luck_seldom_chooses_temperatures_by_level(tree: Hierarchy) -> None:
     output = PathSoftmax(tree)
     logits, columns = by_level(tree, (1.0, 1.0), 3000)
     chosen = [
-        bool(choose_level_temperatures(rows, labels, output, tree, 1.0))
+        bool(choose_level_temperatures(rows, labels, output, 1.0))
         for rows, labels in zip(logits.split(100), columns.split(100), strict=True)
     ]
     assert len(chosen) == 30
@@ -97,7 +97,9 @@ def test_any_temperatures_stay_coherent(taxonomy: Taxonomy, data: st.DataObject)
     drawn = data.draw(st.lists(st.floats(0.1, 10), min_size=hierarchy.depth, max_size=hierarchy.depth))
     output = PathSoftmax(hierarchy)
     logits = torch.randn(3, output.column_count, generator=torch.Generator().manual_seed(1)) * 5
-    nodes, _ = output.predict(logits / column_temperatures(Calibration(level_temperatures=tuple(drawn)), hierarchy))
+    nodes, _ = output.predict(
+        logits / column_temperatures(Calibration(level_temperatures=tuple(drawn)), output.column_levels)
+    )
     parents, children = hierarchy.edges.T
     assert (nodes[:, children] <= nodes[:, parents]).all()
 
@@ -105,8 +107,8 @@ def test_any_temperatures_stay_coherent(taxonomy: Taxonomy, data: st.DataObject)
 def test_equal_temperatures_of_all_levels_are_one_temperature(dag: Hierarchy) -> None:
     """Two ways to say the same."""
     logits = torch.randn(4, PathSoftmax(dag).column_count, generator=torch.Generator().manual_seed(2))
-    one = column_temperatures(Calibration(temperature=1.7), dag)
-    three = column_temperatures(Calibration(level_temperatures=(1.7, 1.7, 1.7)), dag)
+    one = column_temperatures(Calibration(temperature=1.7), column_levels(dag))
+    three = column_temperatures(Calibration(level_temperatures=(1.7, 1.7, 1.7)), column_levels(dag))
     torch.testing.assert_close(logits.double() / one, logits / three)
 
 
@@ -117,5 +119,5 @@ def test_a_stop_belongs_to_the_level_below(dag: Hierarchy) -> None:
 
 def test_temperatures_of_another_depth_are_refused(tree: Hierarchy) -> None:
     with pytest.raises(CalibrationError, match="3 level temperatures for 2 levels"):
-        column_temperatures(Calibration(level_temperatures=(1.0, 1.0, 1.0)), tree)
-    assert np.isclose(column_temperatures(Calibration(), tree).item(), 1.0)
+        column_temperatures(Calibration(level_temperatures=(1.0, 1.0, 1.0)), column_levels(tree))
+    assert np.isclose(column_temperatures(Calibration(), column_levels(tree)).item(), 1.0)

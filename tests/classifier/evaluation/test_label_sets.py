@@ -13,18 +13,19 @@ from sklearn.metrics import average_precision_score
 
 from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.bundles.calibration import Calibration
+from classifier.bundles.metrics import LabelSetMetrics, Metrics
 from classifier.calibration.options import CalibrationOptions
 from classifier.calibration.review_budget import ReviewBudget
 from classifier.config import TrainingConfig
 from classifier.data.manifest import Manifest, Sample, carried_nodes, read_manifest
 from classifier.errors import CalibrationError, DecodeError, ManifestError, TrainingError
+from classifier.evaluation.label_sets import LabelSetSums, ends, nearest_labels
 from classifier.evaluation.labelled_run import open_model
-from classifier.evaluation.set_run import LabelSetModel, nearest_labels
-from classifier.evaluation.set_scores import SetTally, ends
 from classifier.inference.decoding import DecodeOptions
+from classifier.inference.label_sets import LabelSetDecoder
 from classifier.inference.predictor import Predictor
-from classifier.inference.set_decoding import SetDecoder
 from classifier.outputs.adapted import AdaptedSigmoidMax
+from classifier.outputs.modes import MULTI_LABEL
 from classifier.outputs.sigmoid_max import SigmoidMax
 from classifier.report import evaluate_with_report
 from classifier.training.train import evaluate_bundle, recalibrate_bundle, train_bundle
@@ -76,18 +77,23 @@ def sets(pairs: Manifest, quick: TrainingConfig) -> Bundle:
     return train_bundle(pairs, TAXONOMY, Path(pairs.source).with_name("bundle"), config)
 
 
+def label_sets_of(metrics: Metrics) -> LabelSetMetrics:
+    assert metrics.label_sets is not None
+    return metrics.label_sets
+
+
 def image_of(pairs: Manifest, name: str) -> Path:
     return Path(pairs.source).with_name(name)
 
 
 def test_it_learns_sets(sets: Bundle, pairs: Manifest) -> None:
     found = evaluate_bundle(sets, pairs.split("test"))
-    assert found["samples"] == 40
-    assert found["incoherent_fraction"] == 0.0
-    assert found["label_sets"]["micro_auprc"] > 0.9
-    assert found["label_sets"]["mean_true"] == pytest.approx(3.0)  # 0.4 * 2 + 0.2 * 3 + 0.4 * 4
-    assert found["full_path_accuracy"] > 0.9  # the first answer is one of the labels
-    assert [level["nodes"] for level in found["levels"]] == [2, 4]
+    assert found.samples == 40
+    assert found.incoherent_fraction == 0.0
+    assert label_sets_of(found).micro_auprc > 0.9
+    assert label_sets_of(found).mean_true == pytest.approx(3.0)  # 0.4 * 2 + 0.2 * 3 + 0.4 * 4
+    assert found.full_path_accuracy > 0.9  # the first answer is one of the labels
+    assert [level.nodes for level in found.levels] == [2, 4]
     assert json.loads((sets.folder / "metrics.json").read_text())["metrics"]["label_sets"]["f1"] > 0.8
     assert "Multi-label" in (sets.folder / "MODEL_CARD.md").read_text()
 
@@ -130,7 +136,7 @@ def decode(probs: list[float], threshold: float | None) -> dict[str, Any]:
     row[order] = probs
     best = int(hierarchy.terminals[row[hierarchy.terminals].argmax()])
     calibration = Calibration(target_accuracy=0.9, threshold=threshold) if threshold else Calibration()
-    return SetDecoder(hierarchy, calibration, "m", DecodeOptions()).predict("a", row, best).as_dict()
+    return LabelSetDecoder(hierarchy, calibration, "m", DecodeOptions()).predict("a", row, best).as_dict()
 
 
 def test_a_node_is_decided_without_its_children() -> None:
@@ -169,10 +175,10 @@ def test_average_precision_is_that_of_scikit_learn(tree: Hierarchy) -> None:
     random = np.random.default_rng(3)
     probs = random.random((50, 6)) ** 4
     carried = random.random((50, 6)) < 0.3
-    tally = SetTally(tree, Calibration())
+    tally = LabelSetSums(tree, Calibration())
     tally.add(probs[:20], carried[:20])
     tally.add(probs[20:], carried[20:])
-    scores = tally.scores(None)  # type: ignore[arg-type]  # nothing below asks for the climbs
+    scores = tally.answers(None)  # type: ignore[arg-type]  # nothing below asks for the climbs
     assert scores.micro_auprc == pytest.approx(average_precision_score(carried.ravel(), probs.ravel()), abs=2e-3)
     assert scores.decided.tolist() == (probs >= 0.5).sum(axis=1).tolist()
     assert scores.wrong_probs.tolist() == np.where(carried, 0, probs).max(axis=1).tolist()
@@ -186,8 +192,8 @@ def test_the_threshold_keeps_wrong_nodes_out(sets: Bundle, pairs: Manifest, tmp_
         (copy / path.name).write_bytes(path.read_bytes())
     strict = recalibrate_bundle(read_bundle(copy), pairs.split("val"), "val", CalibrationOptions(0.9))
     found = evaluate_bundle(strict, pairs.split("val"))
-    assert found["decision"]["accuracy"] >= 0.9
-    assert found["decision"]["coverage"] > 0.5
+    assert found.decision.accuracy >= 0.9
+    assert found.decision.coverage > 0.5
     lax = recalibrate_bundle(strict, pairs.split("val"), "val", CalibrationOptions(0.6))
     assert (lax.calibration.threshold or 0) < (strict.calibration.threshold or 0)
     with pytest.raises(CalibrationError, match="one target for all"):
@@ -259,7 +265,7 @@ def test_answers_in_another_release(sets: Bundle) -> None:
     assert said["pink"] == 0.0
     assert output.unreachable == ("pink",)
     assert output.hierarchy.node_ids[int(best[0])] == "red"
-    assert isinstance(open_model(sets, diff(TAXONOMY, MOVED)), LabelSetModel)
+    assert open_model(sets, diff(TAXONOMY, MOVED)).strategy is MULTI_LABEL
 
 
 def test_of_terminals_that_tie_the_deepest_is_best() -> None:
@@ -277,4 +283,4 @@ def test_training_begins_with_the_weights_of_another_release(sets: Bundle, pairs
     manifest = Manifest(pairs.source, pairs.samples)
     again = train_bundle(manifest, renamed, tmp_path / "again", config, start=(sets, diff(TAXONOMY, renamed)))
     found = evaluate_bundle(again, pairs.split("test"))
-    assert found["label_sets"]["micro_auprc"] > 0.8
+    assert label_sets_of(found).micro_auprc > 0.8

@@ -59,33 +59,33 @@ def test_strange_images_and_those_for_people_are_left_undecided(climbs: Climbs) 
         threshold=0.6, target_accuracy=0.9, energy=EnergyCheck(limit=-1.0, false_alarms=0.05), review=plan
     )
     strange = replace(climbs, energies=np.array([-0.5, -1.0, -2.0, -3.0]))
-    found = evaluate(strange, calibration)["decision"]
-    assert (found["coverage"], found["unfamiliar_fraction"], found["review_fraction"]) == (1 / 4, 1 / 4, 1 / 4)
-    assert found["accuracy"] == 1.0
-    assert evaluate(climbs, calibration)["decision"]["review_fraction"] == 2 / 4
+    found = evaluate(strange, calibration).decision
+    assert (found.coverage, found.unfamiliar_fraction, found.review_fraction) == (1 / 4, 1 / 4, 1 / 4)
+    assert found.accuracy == 1.0
+    assert evaluate(climbs, calibration).decision.review_fraction == 2 / 4
 
 
 def test_each_subtree_is_decided_by_its_own_threshold(climbs: Climbs) -> None:
     """Under A, where the first three samples lie, 0.75; elsewhere 0.9."""
     own = SubtreeTarget(node="A", target_accuracy=0.6, threshold=0.75, samples=3)
-    found = evaluate(climbs, Calibration(threshold=0.9, target_accuracy=0.9, subtrees=(own,)))["decision"]
-    assert (found["coverage"], found["accuracy"], found["mean_level"]) == (1 / 4, 1.0, 1.0)
+    found = evaluate(climbs, Calibration(threshold=0.9, target_accuracy=0.9, subtrees=(own,))).decision
+    assert (found.coverage, found.accuracy, found.mean_level) == (1 / 4, 1.0, 1.0)
 
 
 def test_the_numbers(climbs: Climbs) -> None:
     found = evaluate(climbs, Calibration())
-    assert found["samples"] == 4
-    assert found["full_path_accuracy"] == pytest.approx(1 / 3)
-    assert found["hierarchical_f1"] == pytest.approx(2 * (2 + 1 + 0 + 1) / (7 + 7))
-    assert found["mistake_severity"] == pytest.approx((1 + 2) / 2)
-    assert found["mean_hierarchical_distance"] == pytest.approx((0 + 1 + 2 + 0) / 4)
-    assert found["incoherent_fraction"] == 0.0
+    assert found.samples == 4
+    assert found.full_path_accuracy == pytest.approx(1 / 3)
+    assert found.hierarchical_f1 == pytest.approx(2 * (2 + 1 + 0 + 1) / (7 + 7))
+    assert found.mistake_severity == pytest.approx((1 + 2) / 2)
+    assert found.mean_hierarchical_distance == pytest.approx((0 + 1 + 2 + 0) / 4)
+    assert found.incoherent_fraction == 0.0
 
 
 def test_the_levels(climbs: Climbs) -> None:
     """Level 2 is measured on the three samples whose truth reaches it; macro means go over true nodes."""
-    one, two = evaluate(climbs, Calibration())["levels"]
-    assert one == pytest.approx(
+    one, two = evaluate(climbs, Calibration()).levels
+    assert one.model_dump() == pytest.approx(
         {
             "level": 1,
             "nodes": 2,
@@ -97,7 +97,7 @@ def test_the_levels(climbs: Climbs) -> None:
             "ece_by_chance": np.sqrt(2 / np.pi) * (0.4 + np.sqrt(0.21) + 0.5 + 0.4) / 4,
         }
     )
-    assert two == pytest.approx(
+    assert two.model_dump() == pytest.approx(
         {
             "level": 2,
             "nodes": 4,
@@ -125,8 +125,8 @@ def test_the_decisions(
 ) -> None:
     """At 0.6: a1, then A for the second, none for the third, B."""
     target = None if threshold is None else 0.9
-    decision = evaluate(climbs, Calibration(threshold=threshold, target_accuracy=target))["decision"]
-    assert decision == pytest.approx(
+    decision = evaluate(climbs, Calibration(threshold=threshold, target_accuracy=target)).decision
+    assert decision.model_dump() == pytest.approx(
         {
             "target_accuracy": target,
             "threshold": threshold,
@@ -142,17 +142,17 @@ def test_the_decisions(
 
 
 def test_the_operating_curve_is_that_of_the_climbs(climbs: Climbs, tree: Hierarchy) -> None:
-    found = evaluate(climbs, Calibration())["operating_curve"]
+    found = evaluate(climbs, Calibration()).operating_curve
     samples, nodes = np.array([0, 0, 1, 1, 2, 2, 3]), np.array([A1, A, A1, A, A1, A, B])
     curve = operating_curve(samples, nodes, np.array([0.7, 0.8, 0.5, 0.7, 0.4, 0.5, 0.8]), np.array(TRUTH), tree)
-    assert found == pytest.approx(
+    assert found.model_dump() == pytest.approx(
         {"ap": curve.ap, "ac": curve.ac, "recall_at_90": curve.recall_at(0.9), "recall_at_95": curve.recall_at(0.95)}
     )
 
 
 def test_the_object_is_json(climbs: Climbs) -> None:
     """With every field that the design names."""
-    found = json.loads(json.dumps(evaluate(climbs, Calibration(threshold=0.6, target_accuracy=0.9))))
+    found = json.loads(json.dumps(evaluate(climbs, Calibration(threshold=0.6, target_accuracy=0.9)).as_dict()))
     assert set(found) == {
         "samples",
         "full_path_accuracy",
@@ -170,7 +170,7 @@ def test_incoherent_rows_are_counted(tree: Hierarchy) -> None:
     """One of two rows has a leaf above its root."""
     rows = np.array([ROWS[0], [0.5, 0.5, 0.6, 0.0, 0.3, 0.2]])
     climbs = collect_climbs([(rows, np.array([A1, A1]), np.array([A1, A1]))], tree)
-    assert evaluate(climbs, Calibration())["incoherent_fraction"] == 0.5
+    assert evaluate(climbs, Calibration()).incoherent_fraction == 0.5
 
 
 def test_top_five_is_five() -> None:
@@ -180,8 +180,8 @@ def test_top_five_is_five() -> None:
     rows, best = np.tile(row, (9, 1)), np.ones(9, dtype=np.int64)
     climbs = collect_climbs([(rows, best, np.arange(1, 10))], hierarchy)
     assert climbs.top5[:, 1].tolist() == [True] * 5 + [False] * 4
-    level = evaluate(climbs, Calibration())["levels"][1]
-    assert (level["top1"], level["top5"]) == pytest.approx((1 / 9, 5 / 9))
+    level = evaluate(climbs, Calibration()).levels[1]
+    assert (level.top1, level.top5) == pytest.approx((1 / 9, 5 / 9))
 
 
 def test_a_mistake_below_a_half_label_is_not_judged() -> None:
@@ -195,7 +195,7 @@ def test_a_mistake_below_a_half_label_is_not_judged() -> None:
     assert [hierarchy.node_ids[node] for node in climbs.nodes] == ["a", "A", "y", "B"]
     assert climbs.right.tolist() == [True, True, False, False]
     assert climbs.wrong_probs().tolist() == []
-    assert evaluate(climbs, Calibration())["full_path_accuracy"] == 0.0
+    assert evaluate(climbs, Calibration()).full_path_accuracy == 0.0
 
 
 def test_an_answer_above_or_below_an_inner_terminal(dag: Hierarchy) -> None:
@@ -205,4 +205,4 @@ def test_an_answer_above_or_below_an_inner_terminal(dag: Hierarchy) -> None:
     climbs = collect_climbs([(rows, np.array([dag.index["sandals"], foot]), np.array([foot, foot]))], dag)
     assert climbs.right.tolist() == [False, True, True, True, True]
     assert climbs.wrong_probs().tolist() == [0.3, 0.0]
-    assert evaluate(climbs, Calibration())["full_path_accuracy"] == 0.5
+    assert evaluate(climbs, Calibration()).full_path_accuracy == 0.5

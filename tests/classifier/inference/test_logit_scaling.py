@@ -19,7 +19,7 @@ from classifier.calibration.entropy_temperature import choose_entropy_temperatur
 from classifier.data.manifest import read_manifest
 from classifier.evaluation.labelled_run import open_model
 from classifier.evaluation.metrics import evaluate
-from classifier.inference.logit_scaling import LogitScaling, entropies
+from classifier.inference.logit_scaling import LogitScaling
 from classifier.inference.predictor import Predictor
 from classifier.outputs.path_softmax import PathSoftmax
 from taxonomy import Hierarchy, Node, Taxonomy
@@ -36,7 +36,7 @@ def drawn(hierarchy: Hierarchy, offset: float, slope: float, count: int) -> tupl
     output = PathSoftmax(hierarchy)
     logits = torch.randn(count, output.column_count, dtype=torch.float64) * torch.rand(count, 1) * 6
     calibration = Calibration(entropy=by_entropy(offset, slope))
-    probs = output.terminal_probs(LogitScaling(calibration, hierarchy, output)(logits))
+    probs = output.terminal_probs(LogitScaling(calibration, output)(logits))
     return logits, output.terminal_columns[torch.multinomial(probs, 1)[:, 0]]
 
 
@@ -57,7 +57,7 @@ def test_where_none_is_needed_none_does_harm(tree: Hierarchy) -> None:
     sets = zip(logits.split(300), columns.split(300), strict=True)
     found = [choose_entropy_temperature(*each, output) for each in sets]
     assert sum(each is None for each in found) >= 10
-    spread = entropies(logits, output).numpy()
+    spread = output.entropies(logits).numpy()
     for each in found:
         if each is not None:
             assert np.abs(each.offset + each.slope * spread).mean() < 0.35
@@ -73,7 +73,7 @@ def test_the_entropy_is_that_of_the_terminals(tree: Hierarchy) -> None:
     output = PathSoftmax(tree)
     logits = torch.zeros(2, output.column_count)
     logits[1, 2] = 1000.0
-    assert entropies(logits, output).tolist() == pytest.approx([math.log(4), 0.0])
+    assert output.entropies(logits).tolist() == pytest.approx([math.log(4), 0.0])
 
 
 def test_what_is_flatter_than_all_that_was_seen_is_not_made_sharp() -> None:
@@ -83,14 +83,14 @@ def test_what_is_flatter_than_all_that_was_seen_is_not_made_sharp() -> None:
     torch.manual_seed(4)
     logits = torch.randn(300, output.column_count, dtype=torch.float64) * 0.3
     logits[torch.arange(300), 1 + torch.arange(300)] += torch.linspace(9, 16, 300)
-    clear = entropies(logits, output)
+    clear = output.entropies(logits)
     drawn = output.terminal_probs(logits * torch.exp(-0.5 + 0.5 * clear)[:, None])
     found = choose_entropy_temperature(logits, output.terminal_columns[torch.multinomial(drawn, 1)[:, 0]], output)
     assert found is not None
     assert found.slope < -0.2
     assert (found.lowest, found.highest) == (clear.min().item(), clear.max().item())
     noise = torch.randn(50, output.column_count, dtype=torch.float64) * 0.3
-    scaled = LogitScaling(Calibration(entropy=found), wide, output)(noise)
+    scaled = LogitScaling(Calibration(entropy=found), output)(noise)
     assert output.terminal_probs(scaled).max() < 0.1
 
 
@@ -101,7 +101,7 @@ def test_any_temperature_by_entropy_stays_coherent(taxonomy: Taxonomy, offset: f
     output = PathSoftmax(hierarchy)
     logits = torch.randn(3, output.column_count, generator=torch.Generator().manual_seed(1)) * 5
     calibration = Calibration(temperature=1.5, entropy=by_entropy(offset, slope))
-    nodes, best = output.predict(LogitScaling(calibration, hierarchy, output)(logits))
+    nodes, best = output.predict(LogitScaling(calibration, output)(logits))
     parents, children = hierarchy.edges.T
     assert (nodes[:, children] <= nodes[:, parents]).all()
     assert best.tolist() == output.predict(logits).best.tolist()

@@ -12,8 +12,8 @@ from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.bundles.calibration import Calibration
 from classifier.bundles.writing import write_calibration
 from classifier.errors import AssetError, BundleError
+from classifier.images.tensors import channel_stats
 from classifier.inference.predictor import Predictor
-from classifier.runtimes.running import channel_stats
 
 
 @pytest.fixture(scope="module")

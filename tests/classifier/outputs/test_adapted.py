@@ -122,8 +122,8 @@ def test_a_bundle_is_measured_and_asked_in_another_release(trained: Bundle, pain
     difference = diff(trained.taxonomy, after, mapping)
     manifest = read_manifest(relabelled(painted), after)
     metrics = evaluate_bundle(trained, manifest.split("test"), difference=difference)
-    assert metrics["levels"][0]["top1"] > 0.7
-    assert metrics["incoherent_fraction"] == 0
+    assert metrics.levels[0].top1 > 0.7
+    assert metrics.incoherent_fraction == 0
     predictor = Predictor(trained, difference=difference)
     assert set(predictor.unreachable) == {"light", "dark"}
     image = painted / "test-Orange-0.png"
@@ -203,6 +203,6 @@ def test_training_from_a_bundle(trained: Bundle, painted: Path, labels_of: Label
     warm = train_bundle(manifest, taxonomy, painted / "warm", config, start=start)
     cold = train_bundle(manifest, taxonomy, painted / "cold", config.changed({"warm_start": ""}))
     test = manifest.split("test")
-    right = [evaluate_bundle(bundle, test)["full_path_accuracy"] for bundle in (warm, cold)]
+    right = [evaluate_bundle(bundle, test).full_path_accuracy for bundle in (warm, cold)]
     assert right[0] > right[1]
     assert warm.info.training.warm_start == trained.model

@@ -107,7 +107,7 @@ def test_the_report_of_a_trained_bundle(painted: Path, trained: Bundle, labels_o
         with Image.open(tmp_path / "out" / "report" / name) as picture:
             assert picture.format == "PNG"
     text, _ = read_page(tmp_path / "out" / "report" / "report.html")
-    assert f"{100 * metrics['full_path_accuracy']:.1f}\N{NO-BREAK SPACE}%" in text
+    assert f"{100 * metrics.full_path_accuracy:.1f}\N{NO-BREAK SPACE}%" in text
     assert "flat baseline" in text
     assert f"bundle bundle ({trained.model})" in text
 

@@ -38,10 +38,10 @@ def test_it_learns(trained: Bundle, labels_of: LabelsOf) -> None:
     """Noisy colours, told apart on images that neither training nor calibration has seen."""
     manifest, _ = labels_of(trained.folder.parent)
     found = evaluate_bundle(trained, manifest.split("test"))
-    assert found["samples"] == 20
-    assert found["full_path_accuracy"] >= 0.9
-    assert found["incoherent_fraction"] == 0.0
-    assert [level["nodes"] for level in found["levels"]] == [2, 4]
+    assert found.samples == 20
+    assert found.full_path_accuracy >= 0.9
+    assert found.incoherent_fraction == 0.0
+    assert [level.nodes for level in found.levels] == [2, 4]
 
 
 def test_the_bundle_keeps_what_was_measured_on_val(trained: Bundle) -> None:
@@ -88,7 +88,7 @@ def test_half_labelled_images_train_too(painted: Path, labels_of: LabelsOf, quic
     manifest, _ = labels_of(painted)
     assert {sample.node_id for sample in manifest.split("train")} == {node.id for node in taxonomy}
     bundle = train_bundle(manifest, taxonomy, painted / "bundle", quick)
-    assert evaluate_bundle(bundle, manifest.split("test"))["full_path_accuracy"] >= 0.8
+    assert evaluate_bundle(bundle, manifest.split("test")).full_path_accuracy >= 0.8
 
 
 def test_too_few_images_for_a_threshold_give_none(painted: Path, labels_of: LabelsOf, quick: TrainingConfig) -> None:

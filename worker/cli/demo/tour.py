@@ -81,7 +81,7 @@ def take_tour(labels: Path, images: Path | None, folder: Path, config: TrainingC
         database = _database(folder, bundle)
         ids = _route(database, folder, test, progress)
     click.echo()
-    print_metrics(metrics)
+    print_metrics(metrics.as_dict())
     routed = _routed(database, ids, test, bundle)
     _print_assets(routed)
     _print_stops(routed)

@@ -85,7 +85,7 @@ def calibrate(
         false_alarms,
         _budget(opened.taxonomy, reviews_per_day, assets_per_day, review_costs),
     )
-    manifest = read_manifest(labels, opened.taxonomy, multi_label=opened.info.mode == "multi")
+    manifest = read_manifest(labels, opened.taxonomy, multi_label=opened.strategy.several_labels)
     samples = manifest.split(split)
     with progress_bars(hidden=as_json) as progress:
         result = recalibrate_bundle(opened, samples, split, options, progress)

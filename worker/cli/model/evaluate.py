@@ -42,13 +42,13 @@ def evaluate(
     opened, other = read_bundle(bundle), read_bundle(against) if against else None
     difference = release_difference(opened, taxonomy_file, mappings)
     known = difference.after if difference else opened.taxonomy
-    manifest = read_manifest(labels, known, multi_label=opened.info.mode == "multi")
+    manifest = read_manifest(labels, known, multi_label=opened.strategy.several_labels)
     with progress_bars(hidden=as_json) as progress:
         if report:
             metrics = evaluate_with_report(report, opened, manifest, split, other, progress)
         else:
             metrics = evaluate_bundle(opened, manifest.split(split), progress, difference)
     if as_json:
-        print_json(metrics)
+        print_json(metrics.as_dict())
     else:
-        print_metrics(metrics)
+        print_metrics(metrics.as_dict())

@@ -8,6 +8,7 @@ from classifier.bundles.bundle import read_bundle
 from classifier.config import TrainingConfig
 from classifier.data.manifest import read_manifest
 from classifier.networks.backbone import names_weights
+from classifier.outputs.modes import MODES
 from classifier.training.train import Start, train_bundle
 from taxonomy import Taxonomy, read_taxonomy
 from taxonomy.changes.diff import diff
@@ -73,7 +74,7 @@ def train(
         raise click.UsageError("--from brings the heads along: leave head_width as it is")
     if begun and config.mode != begun[0].info.mode:
         raise click.UsageError(f"--from: {begun[0].folder} is of the mode {begun[0].info.mode!r}, not {config.mode!r}")
-    manifest = read_manifest(labels, read, multi_label=config.mode == "multi")
+    manifest = read_manifest(labels, read, multi_label=MODES[config.mode].several_labels)
     with progress_bars(hidden=as_json) as progress:
         made = train_bundle(
             manifest, read, out, config, checkpoint=checkpoint, start=begun, resume=resume, progress=progress

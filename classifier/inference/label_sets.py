@@ -1,4 +1,4 @@
-"""From the probabilities of all nodes to the labels of one asset, of which it may have several."""
+"""Decoding where an asset may carry several labels: from the probabilities of all nodes to the decided ones."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from classifier.bundles.calibration import Calibration, threshold_of
 from classifier.errors import DecodeError
-from classifier.inference.decision import Decision, confidence, undecided
-from classifier.inference.decoding import DecodeOptions
-from classifier.inference.prediction import Alternative, AssetPrediction, LevelLabel, NodeConfidence, alternative
+from classifier.inference.decision import Decision, confidence, decided_nodes, undecided
+from classifier.inference.decoding import DecodeOptions, reported
+from classifier.inference.prediction import Alternative, AssetPrediction, LevelLabel, alternative
 from taxonomy import Hierarchy
 from taxonomy.arrays import Floats
 
 
 @dataclass(frozen=True)
-class SetDecoder:
-    """Reads label sets; `predict` is called once for each asset.
+class LabelSetDecoder:
+    """Reads predictions by options; `predict` is called once for each asset.
 
     Raises TaxonomyError on an unknown node, DecodeError on options of the single-label mode.
     """
@@ -32,14 +32,18 @@ class SetDecoder:
         for node in (*options.report, *(node for nodes in options.bins.values() for node in nodes)):
             self.hierarchy.position(node)
 
+    @property
+    def _reported(self) -> list[int]:
+        return [self.hierarchy.position(node) for node in self.options.report]
+
     def predict(self, asset: str, probs: Floats, best: int, _energy: float | None = None) -> AssetPrediction:
-        """What is said of one asset: `probs` (N,) coherent and calibrated, `best` the best terminal's position.
+        """The prediction for one asset: `probs` (N,) coherent and calibrated, `best` the best terminal's position.
 
         `levels` holds every decided node and, at levels without one, the node of the best path; `decisions` the decided
         nodes that have no decided child, the most confident first; `decision` is the first of them. A bin's confidence
         is that of its most probable node.
         """
-        decided = np.flatnonzero(probs >= threshold_of(self.calibration)).tolist()
+        decided = np.flatnonzero(decided_nodes(probs, self.calibration)).tolist()
         decisions = self._decisions(decided, probs)
         return AssetPrediction(
             asset,
@@ -47,7 +51,7 @@ class SetDecoder:
             self.model,
             self._levels(decided, probs, best),
             decisions[0] if decisions else undecided(self._reason(probs[self.hierarchy.level_slices[0]].max(), "<")),
-            reported=self._reported(probs) if self.options.report else None,
+            reported=reported(self._reported, probs, self.hierarchy) if self._reported else None,
             bins=self._bins(probs) if self.options.bins else None,
             decisions=decisions,
             decided=tuple(self.hierarchy.node_ids[node] for node in decided),
@@ -92,16 +96,6 @@ class SetDecoder:
         ranked = nodes.start + np.argsort(-probs[nodes], kind="stable")[: self.options.top + len(taken)]
         left = [int(node) for node in ranked if int(node) not in taken][: self.options.top - 1]
         return tuple(alternative(node, probs, self.hierarchy) for node in left)
-
-    def _reported(self, probs: Floats) -> tuple[NodeConfidence, ...]:
-        hierarchy = self.hierarchy
-        places = [hierarchy.position(node) for node in self.options.report]
-        return tuple(
-            NodeConfidence(
-                int(hierarchy.levels[at]), hierarchy.node_ids[at], hierarchy.names[at], confidence(probs[at])
-            )
-            for at in places
-        )
 
     def _bins(self, probs: Floats) -> dict[str, float]:
         return {
