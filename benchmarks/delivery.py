@@ -47,7 +47,7 @@ def prepare(database: Database) -> None:
     """The tables, an active bundle that nobody will load, and two queues."""
     database.upgrade()
     with database.write() as session:
-        now = database.now(session)
+        now = session.now()
         session.add(ReleaseRow(id=1, release="0" * 64, taxonomy="{}", created_at=now))
         session.flush()
         session.add(BundleRow(model="none", folder="none", release_id=1, active=True, created_at=now))

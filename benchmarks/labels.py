@@ -31,10 +31,11 @@ from classifier.inference.decision import Decision
 from classifier.inference.prediction import Alternative, AssetPrediction, LevelLabel
 from worker.cli.output import print_table
 from worker.db.engine import Database
-from worker.db.statements import insert_rows
+from worker.db.statements.locks import hold_assets
+from worker.db.statements.rows import insert_rows
 from worker.db.tables import AssetRow, BundleRow, DecisionRow, JobRow, LabelRow, ReleaseRow
 from worker.jobs.claims import Claim
-from worker.labels.storage import MODEL, LabelledAsset, hold_assets, labels_under, store_predictions
+from worker.labels.storage import MODEL, LabelledAsset, labels_under, store_predictions
 
 LEVELS = 5
 BATCHES = (32, 256)
@@ -67,7 +68,7 @@ def prediction(asset: str, random: Random) -> AssetPrediction:
 def prepare(database: Database) -> None:
     """The bundle and the release that all rows speak of."""
     with database.write() as session:
-        now = database.now(session)
+        now = session.now()
         session.add(ReleaseRow(id=1, release="r" * 64, taxonomy="{}", created_at=now))
         session.flush()
         session.add(BundleRow(id=1, model="model-1", folder="/none", release_id=1, active=True, created_at=now))
@@ -77,7 +78,7 @@ def results(database: Database, first_asset: int, count: int, random: Random) ->
     """A new job for each of these assets, which are made where they are missing, and what is said of it."""
     ids = range(first_asset, first_asset + count)
     with database.write() as session:
-        now = database.now(session)
+        now = session.now()
         if session.get(AssetRow, first_asset) is None:
             session.execute(insert(AssetRow), [{"id": number, "uri": f"file:///{number}.jpg"} for number in ids])
         jobs = [{"asset_id": number, "bundle_id": 1, "created_at": now} for number in ids]

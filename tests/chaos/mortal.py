@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import worker.service
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from worker.db.engine import Database
+import worker.process.service
+from worker.db.transaction import Transaction
 from worker.errors import DatabaseError
 from worker.pipeline.pipeline import Pipeline
 from worker.process.bootstrap import bootstrap
@@ -153,7 +153,7 @@ def after_publish(most: int) -> Hook:
 
 def _around_publish(before: Hook, after: Hook) -> Hook:
     def hook() -> None:
-        made = worker.service.publisher
+        made = worker.process.service.publisher
 
         def publisher(*words: Any) -> Callable[..., None]:
             publish = made(*words)
@@ -165,7 +165,7 @@ def _around_publish(before: Hook, after: Hook) -> Hook:
 
             return wrapped
 
-        worker.service.publisher = publisher
+        worker.process.service.publisher = publisher
 
     return hook
 
@@ -191,12 +191,12 @@ def stepped_clock(offset_s: Any) -> Hook:
     """The database's clock with an offset that all processes share, as if it had been set."""
 
     def hook() -> None:
-        now = Database.now
+        now = Transaction.now
 
-        def stepped(self: Database, session: Session) -> datetime:
-            return now(self, session) + timedelta(seconds=offset_s.value)
+        def stepped(self: Transaction) -> datetime:
+            return now(self) + timedelta(seconds=offset_s.value)
 
-        Database.now = stepped  # type: ignore[method-assign]
+        Transaction.now = stepped  # type: ignore[method-assign]
 
     return hook
 

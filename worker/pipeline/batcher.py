@@ -10,7 +10,7 @@ from worker.pipeline.in_flight import Item
 LINGER_S = 0.1  # the longest that what is ready waits for what is not yet
 
 
-class Ready:
+class Batcher:
     """Items by predictor, in the order in which they became ready."""
 
     def __init__(self) -> None:

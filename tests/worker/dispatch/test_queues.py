@@ -13,6 +13,7 @@ from sqlalchemy import event, select, text, update
 
 from worker.db.engine import Database
 from worker.db.tables import QueueRow, TenantRow
+from worker.db.transaction import Transaction
 from worker.dispatch.queues import Destination, Terms, find_queue, list_queues, pause_queue, set_queue
 from worker.dispatch.relay import relay_once
 from worker.errors import LookupFailedError, SubmissionError
@@ -164,9 +165,9 @@ def test_a_paused_queue_publishes_nothing_until_it_is_resumed(database: Database
 def test_a_rate_holds_over_all_relays(database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bucket is in the database: a second relay finds it as the first left it, until time has passed."""
     with database.read() as session:
-        begin = database.now(session)
+        begin = session.now()
     passed_s = [0.0]
-    monkeypatch.setattr(database, "now", lambda _session: begin + timedelta(seconds=passed_s[0]))
+    monkeypatch.setattr(Transaction, "now", lambda _tx: begin + timedelta(seconds=passed_s[0]))
     set_queue(database, "default", Terms(rate_per_s=5))
     put(database, 30)
     assert relay(database, broker) == 5
@@ -183,7 +184,7 @@ def test_a_clock_that_is_set_back_stops_no_queue(database: Database, broker: Bro
     set_queue(database, "default", Terms(rate_per_s=5))
     put(database, 30)
     with database.write() as session:
-        future = database.now(session) + timedelta(hours=1)
+        future = session.now() + timedelta(hours=1)
         session.execute(update(QueueRow).values(refilled_at=future, tokens=2.0))
     assert relay(database, broker) == 2
     with database.read() as session:

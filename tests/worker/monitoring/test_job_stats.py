@@ -12,7 +12,7 @@ from worker.db.tables import JobRow, OutboxRow
 from worker.dispatch.relay import relay_once
 from worker.jobs.claims import claim_jobs, held_claims
 from worker.jobs.transitions import mark_succeeded
-from worker.monitoring.job_stats import read_rates, read_vitals, read_workers
+from worker.monitoring.job_stats import read_job_stats, read_rates, read_workers
 
 Submitted = Callable[[list[str]], list[int]]
 
@@ -25,16 +25,16 @@ def uris(count: int) -> list[str]:
 
 def age(database: Database, job_ids: list[int], seconds: float) -> None:
     with database.write() as session:
-        at = database.now(session) - timedelta(seconds=seconds)
+        at = session.now() - timedelta(seconds=seconds)
         session.execute(update(JobRow).where(JobRow.id.in_(job_ids)).values(created_at=at))
         session.execute(update(OutboxRow).values(due_at=at))
 
 
 def test_nothing_to_do(database: Database) -> None:
     with database.read() as session:
-        vitals = read_vitals(database, session)
-        assert read_workers(database, session) == []
-        assert set(read_rates(database, session).values()) == {0.0}
+        vitals = read_job_stats(session)
+        assert read_workers(session) == []
+        assert set(read_rates(session).values()) == {0.0}
     assert set(vitals.counts.values()) == {0}
     assert (vitals.oldest_pending_s, vitals.outbox_lag_s, vitals.is_published_pending) == (0.0, 0.0, False)
 
@@ -44,25 +44,25 @@ def test_jobs_on_their_way(database: Database, submitted: Submitted) -> None:
     ids = submitted(uris(10))
     age(database, ids, 500)
     with database.read() as session:
-        vitals = read_vitals(database, session)
+        vitals = read_job_stats(session)
     assert 500 <= vitals.oldest_pending_s < 600
     assert 500 <= vitals.outbox_lag_s < 600
     assert not vitals.is_published_pending
     relay_once(database, lambda _ids: None, message_size=8, ahead=2, window=100)
     with database.read() as session:
-        vitals = read_vitals(database, session)
+        vitals = read_job_stats(session)
     assert (vitals.counts["queued"], vitals.outbox_lag_s, vitals.is_published_pending) == (10, 0.0, True)
     mine = claim_jobs(database, ids[:3], "one", 60)
     claim_jobs(database, ids[3:], "two", 60)
     with database.read() as session:
-        vitals, workers = read_vitals(database, session), read_workers(database, session)
+        vitals, workers = read_job_stats(session), read_workers(session)
     assert (vitals.counts["queued"], vitals.counts["running"], vitals.is_published_pending) == (0, 10, False)
     assert [(w.worker, w.jobs, w.retries) for w in workers] == [("two", 7, 0), ("one", 3, 0)]
     assert all(0 < w.lease_left_s <= 60 for w in workers)
     with database.write() as session:
-        mark_succeeded(database, session, held_claims(session, mine))
+        mark_succeeded(session, held_claims(session, mine))
     with database.read() as session:
-        assert read_rates(database, session)["succeeded"] == pytest.approx(3 / 60)
+        assert read_rates(session)["succeeded"] == pytest.approx(3 / 60)
 
 
 def plan_of(database: Database, connection: Connection, statement: str, parameters: Any) -> str:
@@ -84,9 +84,9 @@ def test_no_query_reads_a_table_or_sorts_one(database: Database, submitted: Subm
 
     event.listen(database.engine, "before_cursor_execute", remember)
     with database.read() as session:
-        read_vitals(database, session)
-        read_workers(database, session)
-        read_rates(database, session)
+        read_job_stats(session)
+        read_workers(session)
+        read_rates(session)
     event.remove(database.engine, "before_cursor_execute", remember)
     asked = [(statement, parameters) for statement, parameters in seen if "jobs" in statement]
     assert len(asked) == 11

@@ -26,9 +26,9 @@ from worker.jobs.reaper import reap_once
 from worker.labels.storage import labels_under
 from worker.models.predictors import Predictors
 from worker.models.registration import add_bundle
-from worker.pipeline.in_flight import Flight, Item
+from worker.pipeline.in_flight import InFlight, Item
 from worker.pipeline.pipeline import Pipeline
-from worker.pipeline.watchdog import Keeper
+from worker.pipeline.watchdog import Watchdog
 from worker.process.bootstrap import Services
 
 Submitted = Callable[[list[str]], list[int]]
@@ -261,13 +261,13 @@ def test_what_is_no_assets_fault_is_tried_again_then_dead(
 def test_a_batch_outlives_its_lease_by_heartbeat(services: Services, submitted: Submitted) -> None:
     """Long work on a short lease is not claimed by another while its worker lives."""
     ids = submitted(["file:///a.png"])
-    flight = Flight()
-    flight.add(Item(claim) for claim in claim_jobs(services.database, ids, "slow", 0.3))
-    keeper = Keeper(services.database, flight, services.settings.model_copy(update={"lease_s": 0.3}))
-    keeper.start()
+    in_flight = InFlight()
+    in_flight.add(Item(claim) for claim in claim_jobs(services.database, ids, "slow", 0.3))
+    watchdog = Watchdog(services.database, in_flight, services.settings.model_copy(update={"lease_s": 0.3}))
+    watchdog.start()
     time.sleep(0.9)
     assert reap_once(services.database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 0
-    keeper.stop()
+    watchdog.stop()
     time.sleep(0.5)
     assert reap_once(services.database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 1
 

@@ -99,11 +99,11 @@ def test_the_next_batch_is_ready_before_the_model_is(
     pipeline.accept(ids[8:])
 
     def ready() -> int:
-        return sum(item.stage is Stage.READY for item in pipeline._flight.items())
+        return sum(item.stage is Stage.READY for item in pipeline._in_flight.items())
 
     wait_for(lambda: ready() == len(ids) - begun, "the rest to be ready")
     predictors.model_gate.set()
-    assert pipeline._flight.wait_until_empty(_PATIENCE_S)
+    assert pipeline._in_flight.wait_until_empty(_PATIENCE_S)
     assert statuses(services.database) == {"succeeded": 16}
 
 
@@ -121,10 +121,10 @@ def test_two_passes_run_side_by_side_and_what_waits_is_stored_together(
     try:
         pipeline.accept(submitted(make_images(40)))
         wait_for(lambda: len(predictors.batches) == 2, "both passes to begin")
-        predicting = [item for item in pipeline._flight.items() if item.stage is Stage.PREDICT]
+        predicting = [item for item in pipeline._in_flight.items() if item.stage is Stage.PREDICT]
         assert len(predicting) == sum(predictors.batches)
         predictors.model_gate.set()
-        assert pipeline._flight.wait_until_empty(_PATIENCE_S)
+        assert pipeline._in_flight.wait_until_empty(_PATIENCE_S)
         pipeline.close()
     finally:
         torch.set_num_threads(before)
@@ -145,7 +145,7 @@ def test_a_slow_asset_delays_itself_only(
     pipeline.accept(submitted(uris))
     wait_for(lambda: statuses(services.database) == {"succeeded": 7, "running": 1}, "the other seven")
     predictors.decode_gate.set()
-    assert pipeline._flight.wait_until_empty(_PATIENCE_S)
+    assert pipeline._in_flight.wait_until_empty(_PATIENCE_S)
     assert statuses(services.database) == {"succeeded": 8}
 
 

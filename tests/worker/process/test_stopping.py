@@ -94,7 +94,7 @@ def test_what_was_not_begun_is_given_back_untried(
     predictors.begun.acquire()
     closer = threading.Thread(target=pipeline.close)
     closer.start()
-    wait_for(lambda: pipeline._line is None or pipeline._line._is_closing.is_set(), "the line to close")
+    wait_for(lambda: pipeline._threads is None or pipeline._threads._is_closing.is_set(), "the threads to close")
     predictors.gate.set()
     closer.join()
     found = jobs(services.database)
