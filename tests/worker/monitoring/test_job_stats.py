@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text, update
+from plans import analyse, explained
+from sqlalchemy import update
 
 from worker.db.engine import Database
 from worker.db.tables import JobRow, OutboxRow
@@ -65,35 +65,23 @@ def test_jobs_on_their_way(database: Database, submitted: Submitted) -> None:
         assert read_rates(session)["succeeded"] == pytest.approx(3 / 60)
 
 
-def plan_of(database: Database, connection: Connection, statement: str, parameters: Any) -> str:
-    explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
-    return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(explain + statement, parameters))
-
-
 def test_no_query_reads_a_table_or_sorts_one(database: Database, submitted: Submitted) -> None:
     """Of every statement on jobs the plan seeks in an index, with statistics that say all jobs are queued."""
     ids = submitted(uris(3000))
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ANALYZE"))
+    analyse(database)
     with database.write() as session:
         session.execute(update(JobRow).where(JobRow.id.in_(ids)).values(status="succeeded"))
-    seen: list[tuple[str, Any]] = []
 
-    def remember(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        seen.append((statement, parameters))
+    def look() -> None:
+        with database.read() as session:
+            read_job_stats(session)
+            read_workers(session)
+            read_rates(session)
 
-    event.listen(database.engine, "before_cursor_execute", remember)
-    with database.read() as session:
-        read_job_stats(session)
-        read_workers(session)
-        read_rates(session)
-    event.remove(database.engine, "before_cursor_execute", remember)
-    asked = [(statement, parameters) for statement, parameters in seen if "jobs" in statement]
-    assert len(asked) == 11
-    with database.engine.connect() as connection:
-        for statement, parameters in asked:
-            plan = plan_of(database, connection, statement, parameters)
-            assert "ix_jobs" in plan or "outbox" in plan, plan
-            for costly in ("Seq Scan on jobs", "SCAN jobs", "Sort", "TEMP B-TREE"):
-                assert costly not in plan, (statement, plan)
-            assert "pk_jobs" not in plan or "Index Cond: (id = outbox.job_id)" in plan, (statement, plan)
+    plans = [(said, "\n".join(steps)) for said, steps in explained(database, look) if "jobs" in said]
+    assert len(plans) == 11
+    for statement, plan in plans:
+        assert "ix_jobs" in plan or "outbox" in plan, plan
+        for costly in ("Seq Scan on jobs", "SCAN jobs", "Sort", "TEMP B-TREE"):
+            assert costly not in plan, (statement, plan)
+        assert "pk_jobs" not in plan or "Index Cond: (id = outbox.job_id)" in plan, (statement, plan)
