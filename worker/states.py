@@ -29,7 +29,7 @@ class RelabellingStatus(StrEnum):
     ROLLED_BACK = "rolled_back"
 
 
-# How the last attempt at an open job ended where the asset may be to blame: such a job runs alone in its worker.
+# Ends of an attempt for which the asset may be to blame: the job then runs alone in its worker.
 SUSPECT = frozenset({Code.WORKER_LOST, Code.INTERNAL_ERROR})
 
 

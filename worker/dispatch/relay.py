@@ -22,10 +22,10 @@ Publish = Callable[[Sequence[int]], None]
 def relay_once(database: Database, publish: Publish, *, message_size: int, ahead: int, window: int) -> int:
     """Publish what is next, at once when little waits and in full messages when much does; return how many jobs.
 
-    Jobs leave the outbox in the transaction that publishes them: a crash in between publishes twice, never not at all,
-    and a claim makes the second message harmless. Who is next is decided here and not in the broker, so little is let
-    into it: no more than `ahead` messages for each worker that has work are published and not ended, and no more than
-    `window` jobs in all. One relay publishes at a time; the others return at once.
+    Jobs leave the outbox in the transaction that publishes them. A crash before its commit publishes them twice, which
+    is harmless, as only one claim succeeds. Which job is next is decided here and not in the broker, so the broker gets
+    little at a time: at most `ahead` messages for each worker that has work, and at most `window` jobs in all, are
+    published and not finished. One relay publishes at a time; the others return at once.
     """
     with database.read() as tx:
         if not _room(tx, message_size, ahead, window) or not _is_anything_next(tx):

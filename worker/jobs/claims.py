@@ -16,7 +16,7 @@ from worker.telemetry.metrics import CLAIMED
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt at a job, held by this worker until its lease ends; a suspect's runs alone in its worker."""
+    """One attempt at a job, held by this worker until its lease ends; a suspect runs alone in its worker."""
 
     job_id: int
     attempt: int

@@ -24,8 +24,8 @@ def purge_jobs(
 ) -> Iterator[int]:
     """Delete the jobs that ended so long ago in one of these states; yields how many, one transaction after another.
 
-    The jobs are walked by their key from the oldest, and no further than to the first page in which none is old
-    enough: what is kept of recent jobs is not read. Processes may purge at the same time.
+    Jobs are read by id from the oldest, page by page, up to the first page in which none is old enough, so that recent
+    jobs are not read at all. Several processes may purge at the same time.
     """
     ended = FINISHED.intersection(statuses)
     with database.read() as tx:

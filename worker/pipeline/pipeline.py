@@ -1,4 +1,4 @@
-"""The pipeline of a process: the ids of a message go in, and every job among them is finished in time."""
+"""The pipeline of a process: the ids of a message go in, and every job among them is finished or given back."""
 
 from collections.abc import Callable, Sequence
 
@@ -49,8 +49,8 @@ class Pipeline:
     def accept(self, job_ids: Sequence[int]) -> int:
         """Claim the jobs that are still to be run, and return how many as soon as they are on their way.
 
-        It waits for room first. A suspect goes when all others have gone, and nothing goes until it is finished: if it
-        takes the process with it, it takes nobody else. Raises DatabaseError, StoppingError.
+        It waits for room first. A suspect enters alone: after all others are finished, and before any other enters. If
+        it kills the process, no other job is lost with it. Raises DatabaseError, StoppingError.
         """
         self._wait(lambda: self._in_flight.wait_for_room(self._room, _LOOK_S))
         count = self._enter(job_ids, suspects=False)

@@ -25,15 +25,21 @@ database.require_upgraded()
 JOBS_OF_0001 = [
     "INSERT INTO releases (id, release, taxonomy, created_at) VALUES (1, 'r1', '{}', '2026-01-01')",
     "INSERT INTO nodes (release_id, node_id, name, path, level) VALUES (1, 'n', 'N', 'N', 1)",
-    "INSERT INTO bundles (id, model, folder, release_id, active, created_at) "
-    "VALUES (1, 'm', '/m', 1, true, '2026-01-01')",
+    (
+        "INSERT INTO bundles (id, model, folder, release_id, active, created_at) "
+        "VALUES (1, 'm', '/m', 1, true, '2026-01-01')"
+    ),
     "INSERT INTO assets (id, uri) VALUES (1, 'file:///a')",
-    "INSERT INTO jobs (id, asset_id, bundle_id, status, attempt, code, created_at) "
-    "VALUES (1, 1, 1, 'failed', 1, 'unreadable_image', '2026-01-01 12:00:00.000000')",
+    (
+        "INSERT INTO jobs (id, asset_id, bundle_id, status, attempt, code, created_at) "
+        "VALUES (1, 1, 1, 'failed', 1, 'unreadable_image', '2026-01-01 12:00:00.000000')"
+    ),
     "INSERT INTO outbox (id, job_id, alone, due_at) VALUES (1, 1, true, '2999-01-01 00:00:00.000000')",
     "INSERT INTO decisions (job_id, asset_id, level, confidence, reason, prediction) VALUES (1, 1, 0, 0.5, 'r', '{}')",
-    "INSERT INTO labels (asset_id, release_id, bundle_id, node_id, level, confidence, on_path, source) "
-    "VALUES (1, 1, 1, 'n', 1, 0.5, true, 'model')",
+    (
+        "INSERT INTO labels (asset_id, release_id, bundle_id, node_id, level, confidence, on_path, source) "
+        "VALUES (1, 1, 1, 'n', 1, 0.5, true, 'model')"
+    ),
 ]
 
 
