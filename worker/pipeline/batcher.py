@@ -1,4 +1,4 @@
-"""Puts items that are ready for the model into batches: full ones where possible, without a long wait for slow items."""
+"""Puts items that are ready for the model into batches: full ones where possible, and no long wait for slow items."""
 
 import threading
 import time
