@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from classifier.errors import Code
 
-__all__ = ["FINISHED", "MOVES", "OPEN", "SUSPECT", "Code", "Status", "sources"]
+__all__ = ["FINISHED", "MOVES", "OPEN", "SUSPECT", "Code", "RelabellingStatus", "Status", "sources"]
 
 
 class Status(StrEnum):

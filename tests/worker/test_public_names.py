@@ -7,7 +7,7 @@ import pytest
 
 import worker
 
-HEAVY = ("torch", "sqlalchemy", "celery", "classifier", "pydantic")
+HEAVY = ("torch", "sqlalchemy", "celery", "pydantic")
 
 
 def test_every_public_name_is_there() -> None:

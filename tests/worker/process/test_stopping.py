@@ -130,7 +130,7 @@ def test_a_release_activated_in_flight_is_the_one_answered_in(
     with services.database.write() as session:
         old = find_release(session, "default")
         renamed = Taxonomy([Node("shape", "Form"), Node("square", "Square", ("shape",)), Node("colour", "Colour")])
-        new_id = add_release(services.database, session, renamed, old.name, activate=True).id
+        new_id = add_release(session, renamed, old.name, activate=True).id
     predictors.gate.set()
     wait_for(lambda: {job.status for job in jobs(services.database)} == {"queued"}, "the jobs to be given back")
     assert services.pipeline.run(ids) == 3
