@@ -47,7 +47,7 @@ def prepare(database: Database) -> None:
     """The tables, an active bundle that nobody will load, and two queues."""
     database.upgrade()
     with database.write() as session:
-        now = database.now(session)
+        now = session.now()
         session.add(ReleaseRow(id=1, release="0" * 64, taxonomy="{}", created_at=now))
         session.flush()
         session.add(BundleRow(model="none", folder="none", release_id=1, active=True, created_at=now))
@@ -82,7 +82,7 @@ class Fleet:
         """One worker ends its message and begins with the next one; returns the jobs that it began."""
         if self._held[worker]:
             with self._database.write() as session:
-                mark_succeeded(self._database, session, held_claims(session, self._held[worker]))
+                mark_succeeded(session, held_claims(session, self._held[worker]))
             self.publish()
         message = self._messages.popleft() if self._messages else []
         self._held[worker] = claim_jobs(self._database, message, f"worker-{worker}", 600.0) if message else []
@@ -94,7 +94,7 @@ class Fleet:
         while self._messages or any(self._held):
             for worker, held in enumerate(self._held):
                 with self._database.write() as session:
-                    mark_succeeded(self._database, session, held_claims(session, held) if held else [])
+                    mark_succeeded(session, held_claims(session, held) if held else [])
                 message = self._messages.popleft() if self._messages else []
                 self._held[worker] = claim_jobs(self._database, message, "last", 600.0) if message else []
 

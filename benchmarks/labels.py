@@ -26,16 +26,17 @@ from typing import Any
 
 from databases import fresh_database
 from sqlalchemy import func, insert, select, text
-from sqlalchemy.orm import Session
 
 from classifier.inference.decision import Decision
 from classifier.inference.prediction import Alternative, AssetPrediction, LevelLabel
 from worker.cli.output import print_table
 from worker.db.engine import Database
-from worker.db.statements import insert_rows
+from worker.db.statements.locks import hold_assets
+from worker.db.statements.rows import insert_rows
 from worker.db.tables import AssetRow, BundleRow, DecisionRow, JobRow, LabelRow, ReleaseRow
+from worker.db.transaction import Transaction
 from worker.jobs.claims import Claim
-from worker.labels.storage import MODEL, LabelledAsset, hold_assets, labels_under, store_predictions
+from worker.labels.storage import MODEL, LabelledAsset, labels_under, store_predictions
 
 LEVELS = 5
 BATCHES = (32, 256)
@@ -68,7 +69,7 @@ def prediction(asset: str, random: Random) -> AssetPrediction:
 def prepare(database: Database) -> None:
     """The bundle and the release that all rows speak of."""
     with database.write() as session:
-        now = database.now(session)
+        now = session.now()
         session.add(ReleaseRow(id=1, release="r" * 64, taxonomy="{}", created_at=now))
         session.flush()
         session.add(BundleRow(id=1, model="model-1", folder="/none", release_id=1, active=True, created_at=now))
@@ -78,7 +79,7 @@ def results(database: Database, first_asset: int, count: int, random: Random) ->
     """A new job for each of these assets, which are made where they are missing, and what is said of it."""
     ids = range(first_asset, first_asset + count)
     with database.write() as session:
-        now = database.now(session)
+        now = session.now()
         if session.get(AssetRow, first_asset) is None:
             session.execute(insert(AssetRow), [{"id": number, "uri": f"file:///{number}.jpg"} for number in ids])
         jobs = [{"asset_id": number, "bundle_id": 1, "created_at": now} for number in ids]
@@ -168,7 +169,7 @@ def label_rows(asset: int, random: Random) -> Iterator[tuple[object, ...]]:
         yield asset, 1, 1, node, level, round(confidence, 6), True, MODEL
 
 
-def far_place(session: Session, page: int) -> tuple[float, int]:
+def far_place(session: Transaction, page: int) -> tuple[float, int]:
     """The last confidence and asset of the page before this one."""
     query = select(LabelRow.confidence, LabelRow.asset_id).where(*AT_NODE)
     last = query.order_by(LabelRow.confidence.desc(), LabelRow.asset_id.desc()).offset((page - 1) * PAGE - 1).limit(1)
@@ -176,7 +177,7 @@ def far_place(session: Session, page: int) -> tuple[float, int]:
     return confidence, asset
 
 
-def read_pages(session: Session, after: tuple[float, int] | None) -> float:
+def read_pages(session: Transaction, after: tuple[float, int] | None) -> float:
     """Seconds for a page of labels: the median of the page after this place and those that follow it."""
     times = []
     for _ in range(READS):
@@ -189,7 +190,7 @@ def read_pages(session: Session, after: tuple[float, int] | None) -> float:
     return statistics.median(times)
 
 
-def read_primary_key_pages(session: Session, assets: int) -> float:
+def read_primary_key_pages(session: Transaction, assets: int) -> float:
     """Seconds for a page of as many label rows, made into the same objects, in the order of the primary key."""
     keys = (LabelRow.asset_id, LabelRow.release_id, LabelRow.bundle_id, LabelRow.node_id)
     random = Random(2)

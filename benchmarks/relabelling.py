@@ -102,12 +102,12 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         database = Database(url)
         database.upgrade()
         with database.write() as session:
-            old, new = (add_release(database, session, taxonomy, "iab") for taxonomy in (before, after))
+            old, new = (add_release(session, taxonomy, "iab") for taxonomy in (before, after))
             ids, names = (old.id, new.id), (old.release, new.release)
         assets = fill(database, ids[0], before, options.labels)
         untouched = digest(database)
         started = time.perf_counter()
-        outcome = apply_relabelling(database, *ids, NO_MAPPING, heard=lambda _done: None)
+        outcome = apply_relabelling(database, *ids, NO_MAPPING, on_progress=lambda _done: None)
         apply_s = time.perf_counter() - started
         undisturbed = digest(database, ids[1])
         started = time.perf_counter()

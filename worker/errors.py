@@ -24,7 +24,7 @@ class InvalidMoveError(CladistError):
 
 
 class RetryableError(Exception):
-    """The world's fault: the job is tried again later, as long as it has attempts."""
+    """A transient error: the job is tried again later, as long as it has attempts."""
 
 
 class StoppingError(Exception):

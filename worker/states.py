@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from classifier.errors import Code
 
-__all__ = ["FINISHED", "MOVES", "OPEN", "SUSPECT", "Code", "Status", "sources"]
+__all__ = ["FINISHED", "MOVES", "OPEN", "SUSPECT", "Code", "RelabellingStatus", "Status", "sources"]
 
 
 class Status(StrEnum):
@@ -20,7 +20,16 @@ class Status(StrEnum):
     DEAD = "dead"
 
 
-# How the last attempt at an open job ended where the asset may be to blame: such a job runs alone in its worker.
+class RelabellingStatus(StrEnum):
+    """How far the move of labels from one release to another has come."""
+
+    RUNNING = "running"
+    APPLIED = "applied"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+
+
+# Ends of an attempt for which the asset may be to blame: the job then runs alone in its worker.
 SUSPECT = frozenset({Code.WORKER_LOST, Code.INTERNAL_ERROR})
 
 
@@ -39,6 +48,6 @@ FINISHED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.
 OPEN = frozenset(Status) - FINISHED
 
 
-def sources(target: Status) -> list[str]:
+def sources(target: Status) -> list[Status]:
     """The states from which a job may move to `target`, for the WHERE of an update."""
-    return sorted(status.value for status, targets in MOVES.items() if target in targets)
+    return sorted(status for status, targets in MOVES.items() if target in targets)

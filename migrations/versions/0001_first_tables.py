@@ -3,14 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
-from worker.db.tables import UtcDateTime
-
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TIME = sa.DateTime(timezone=True)
 RUNNING = sa.text("status = 'running'")
 QUEUED = sa.text("status = 'queued'")
 ACTIVE = sa.text("active")
@@ -33,7 +32,7 @@ def _create_taxonomy_tables() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("release", sa.String(64), nullable=False),
         sa.Column("taxonomy", sa.Text(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_releases"),
         sa.UniqueConstraint("release", name="uq_releases_release"),
     )
@@ -56,7 +55,7 @@ def _create_taxonomy_tables() -> None:
         sa.Column("folder", sa.Text(), nullable=False),
         sa.Column("release_id", sa.Integer(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name="fk_bundles_release_id"),
         sa.PrimaryKeyConstraint("id", name="pk_bundles"),
         sa.UniqueConstraint("model", name="uq_bundles_model"),
@@ -85,10 +84,10 @@ def _create_job_tables() -> None:
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("code", sa.String(32), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("published_at", UtcDateTime(), nullable=True),
-        sa.Column("lease_until", UtcDateTime(), nullable=True),
-        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("published_at", TIME, nullable=True),
+        sa.Column("lease_until", TIME, nullable=True),
+        sa.Column("finished_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(["asset_id"], ["assets.id"], name="fk_jobs_asset_id"),
         sa.ForeignKeyConstraint(["bundle_id"], ["bundles.id"], name="fk_jobs_bundle_id"),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
@@ -103,7 +102,7 @@ def _create_job_tables() -> None:
         sa.Column("id", BIG, nullable=False),
         sa.Column("job_id", BIG, nullable=False),
         sa.Column("alone", sa.Boolean(), nullable=False),
-        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_outbox_job_id"),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sa.UniqueConstraint("job_id", name="uq_outbox_job_id"),

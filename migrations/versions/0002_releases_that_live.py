@@ -3,14 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
-from worker.db.tables import UtcDateTime
-
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TIME = sa.DateTime(timezone=True)
 ACTIVE = sa.text("active")
 MOVED = sa.text("relabelling_id IS NOT NULL")
 
@@ -62,8 +61,8 @@ def _create_relabellings() -> None:
         sa.Column("cursor_asset_id", BIG, nullable=False),
         sa.Column("asset_count", BIG, nullable=False),
         sa.Column("label_count", BIG, nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("finished_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(["from_release_id"], ["releases.id"], name="fk_relabellings_from_release_id"),
         sa.ForeignKeyConstraint(["to_release_id"], ["releases.id"], name="fk_relabellings_to_release_id"),
         sa.PrimaryKeyConstraint("id", name="pk_relabellings"),

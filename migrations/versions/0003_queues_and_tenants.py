@@ -1,15 +1,14 @@
-"""Queues and tenants of jobs; the outbox keeps a line for each pair of them."""
+"""Queues and tenants of jobs; an index keeps the outbox in the order of both."""
 
 import sqlalchemy as sa
 from alembic import op
-
-from worker.db.tables import UtcDateTime
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+TIME = sa.DateTime(timezone=True)
 WAITING = sa.text("due_at IS NULL")
 DELAYED = sa.text("due_at IS NOT NULL")
 PUBLISHED = sa.text("status = 'queued' AND published_at IS NOT NULL")
@@ -28,7 +27,7 @@ def upgrade() -> None:
     with op.batch_alter_table("outbox") as outbox:
         for column in ("queue_id", "tenant_id"):
             outbox.add_column(sa.Column(column, sa.Integer(), nullable=False, server_default=sa.text("1")))
-        outbox.alter_column("due_at", existing_type=UtcDateTime(), nullable=True)
+        outbox.alter_column("due_at", existing_type=TIME, nullable=True)
     op.execute("UPDATE outbox SET due_at = NULL WHERE due_at <= CURRENT_TIMESTAMP")
     op.create_index(
         "ix_outbox_line",
@@ -46,7 +45,7 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_line", "outbox")
     op.execute("UPDATE outbox SET due_at = CURRENT_TIMESTAMP WHERE due_at IS NULL")
     with op.batch_alter_table("outbox") as outbox:
-        outbox.alter_column("due_at", existing_type=UtcDateTime(), nullable=False)
+        outbox.alter_column("due_at", existing_type=TIME, nullable=False)
         for column in ("queue_id", "tenant_id"):
             outbox.drop_column(column)
     op.drop_index("ix_jobs_published", "jobs")
@@ -67,7 +66,7 @@ def _create_queues() -> None:
         sa.Column("rate_per_s", sa.Double(), nullable=True),
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("tokens", sa.Double(), nullable=False),
-        sa.Column("refilled_at", UtcDateTime(), nullable=True),
+        sa.Column("refilled_at", TIME, nullable=True),
         sa.Column("served", sa.Double(), nullable=False),
         sa.Column("cursor_tenant", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_queues"),

@@ -21,7 +21,7 @@ import torch
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from worker.db.engine import Database
+from worker.db.transaction import Transaction
 from worker.errors import DatabaseError
 from worker.pipeline.pipeline import Pipeline
 from worker.process.bootstrap import bootstrap
@@ -195,12 +195,12 @@ def stepped_clock(offset_s: Any) -> Hook:
     """The database's clock with an offset that all processes share, as if it had been set."""
 
     def hook() -> None:
-        now = Database.now
+        now = Transaction.now
 
-        def stepped(self: Database, session: Session) -> datetime:
-            return now(self, session) + timedelta(seconds=offset_s.value)
+        def stepped(self: Transaction) -> datetime:
+            return now(self) + timedelta(seconds=offset_s.value)
 
-        patch.object(Database, "now", stepped).start()
+        patch.object(Transaction, "now", stepped).start()
 
     return hook
 

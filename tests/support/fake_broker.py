@@ -36,4 +36,4 @@ def run(database: Database, job_ids: Sequence[int]) -> None:
     """Claim jobs and let them succeed."""
     claims = claim_jobs(database, job_ids, "w", 60.0)
     with database.write() as session:
-        mark_succeeded(database, session, held_claims(session, claims))
+        mark_succeeded(session, held_claims(session, claims))

@@ -5,62 +5,59 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, insert, inspect, select, update
-from sqlalchemy.orm import Session
 
 from taxonomy import Taxonomy, canonical_json, read_taxonomy, release
 from taxonomy.formats.registry import get_format
-from worker.db.engine import Database
 from worker.db.tables import DEFAULT_TAXONOMY, AliasRow, NodeRow, ReleaseRow
+from worker.db.transaction import Transaction
 from worker.errors import LookupFailedError, SubmissionError
 
 _MIN_PREFIX = 6  # hexadecimal digits that name a release
 _CHUNK = 5000  # rows in one statement
 
 
-def add_release(
-    database: Database, session: Session, taxonomy: Taxonomy, name: str | None = None, *, activate: bool = False
-) -> ReleaseRow:
+def add_release(tx: Transaction, taxonomy: Taxonomy, name: str | None = None, *, activate: bool = False) -> ReleaseRow:
     """Make a release known under a taxonomy name, and active if asked, or if no other release of that name is.
 
     The default name is the one it is known by, else `default`. Raises SubmissionError when it is known by another name.
     """
     content = release(taxonomy)
-    row = session.scalar(select(ReleaseRow).where(ReleaseRow.release == content))
+    row = tx.scalar(select(ReleaseRow).where(ReleaseRow.release == content))
     if row is not None and name is not None and row.name != name:
         raise SubmissionError(f"release {content[:12]} is known as a release of {row.name!r}, not of {name!r}")
     if row is None:
         row = ReleaseRow(
             release=content,
             taxonomy=canonical_json(taxonomy),
-            created_at=database.now(session),
+            created_at=tx.now(),
             name=name or DEFAULT_TAXONOMY,
             active=False,
         )
-        session.add(row)
-        session.flush()
-        _insert_nodes(session, row.id, taxonomy)
-    if activate or active_release(session, row.name) is None:
-        activate_release(session, row)
+        tx.add(row)
+        tx.flush()
+        _insert_nodes(tx, row.id, taxonomy)
+    if activate or active_release(tx, row.name) is None:
+        activate_release(tx, row)
     return row
 
 
-def activate_release(session: Session, row: ReleaseRow) -> None:
+def activate_release(tx: Transaction, row: ReleaseRow) -> None:
     """Make a release the active one of its taxonomy name."""
-    session.execute(update(ReleaseRow).where(ReleaseRow.name == row.name, ReleaseRow.active).values(active=False))
-    session.execute(update(ReleaseRow).where(ReleaseRow.id == row.id).values(active=True))
-    session.refresh(row)
+    tx.execute(update(ReleaseRow).where(ReleaseRow.name == row.name, ReleaseRow.active).values(active=False))
+    tx.execute(update(ReleaseRow).where(ReleaseRow.id == row.id).values(active=True))
+    tx.refresh(row)
 
 
-def active_release(session: Session, name: str) -> ReleaseRow | None:
+def active_release(tx: Transaction, name: str) -> ReleaseRow | None:
     """The active release of a taxonomy name; None where there is none."""
-    return session.scalar(select(ReleaseRow).where(ReleaseRow.name == name, ReleaseRow.active))
+    return tx.scalar(select(ReleaseRow).where(ReleaseRow.name == name, ReleaseRow.active))
 
 
-def list_releases(session: Session) -> Iterator[dict[str, Any]]:
+def list_releases(tx: Transaction) -> Iterator[dict[str, Any]]:
     """Yield all releases, by name and age, with the count of their nodes."""
     counts = select(NodeRow.release_id, func.count().label("nodes")).group_by(NodeRow.release_id).subquery()
     columns = (ReleaseRow.name, ReleaseRow.release, ReleaseRow.active, ReleaseRow.created_at)
-    rows = session.execute(
+    rows = tx.execute(
         select(*columns, counts.c.nodes)
         .join(counts, counts.c.release_id == ReleaseRow.id)
         .order_by(ReleaseRow.name, ReleaseRow.id)
@@ -75,24 +72,24 @@ def list_releases(session: Session) -> Iterator[dict[str, Any]]:
         }
 
 
-def find_release(session: Session, wanted: str) -> ReleaseRow:
+def find_release(tx: Transaction, wanted: str) -> ReleaseRow:
     """A release by at least six digits of its hash, by a taxonomy name (its active one), or by a file that holds it.
 
     Raises LookupFailedError, TaxonomyError.
     """
-    named = active_release(session, wanted)
+    named = active_release(tx, wanted)
     if named is not None:
         return named
     digits = wanted.lower()
     if len(digits) >= _MIN_PREFIX and set(digits) <= set("0123456789abcdef"):
         query = select(ReleaseRow).where(ReleaseRow.release.startswith(digits)).limit(2)
-        found = session.scalars(query).all()
+        found = tx.scalars(query).all()
         if len(found) == 1:
             return found[0]
         if found:
             raise LookupFailedError(f"several releases begin with {wanted!r}: give more digits")
     if Path(wanted).exists():
-        row = find_or_read_release(session, wanted)
+        row = find_or_read_release(tx, wanted)
         if not is_stored(row):
             raise LookupFailedError("its release was not imported: run `cladist taxonomy import`", source=wanted)
         return row
@@ -101,16 +98,16 @@ def find_release(session: Session, wanted: str) -> ReleaseRow:
     )
 
 
-def find_or_read_release(session: Session, wanted: str) -> ReleaseRow:
+def find_or_read_release(tx: Transaction, wanted: str) -> ReleaseRow:
     """A stored release, or that of a file; one that was not imported yet is a row without a number, and not stored.
 
     Raises LookupFailedError, TaxonomyError.
     """
     if not Path(wanted).exists():
-        return find_release(session, wanted)
+        return find_release(tx, wanted)
     read = read_taxonomy(wanted)
     content = release(read)
-    row = session.scalar(select(ReleaseRow).where(ReleaseRow.release == content))
+    row = tx.scalar(select(ReleaseRow).where(ReleaseRow.release == content))
     return row or ReleaseRow(release=content, taxonomy=canonical_json(read))
 
 
@@ -124,7 +121,7 @@ def stored_taxonomy(row: ReleaseRow) -> Taxonomy:
     return get_format("canonical-json").parse(row.taxonomy, f"release {row.release[:12]}")
 
 
-def _insert_nodes(session: Session, release_id: int, taxonomy: Taxonomy) -> None:
+def _insert_nodes(tx: Transaction, release_id: int, taxonomy: Taxonomy) -> None:
     nodes = [
         {
             "release_id": release_id,
@@ -142,4 +139,4 @@ def _insert_nodes(session: Session, release_id: int, taxonomy: Taxonomy) -> None
     ]
     for table, rows in ((NodeRow, nodes), (AliasRow, aliases)):
         for start in range(0, len(rows), _CHUNK):
-            session.execute(insert(table), rows[start : start + _CHUNK])
+            tx.execute(insert(table), rows[start : start + _CHUNK])

@@ -1,21 +1,22 @@
 """Which bundle new jobs get, and the release that its answers are given in."""
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from worker.db.tables import BundleRow, ReleaseRow
+from worker.db.transaction import Transaction
 from worker.errors import LookupFailedError
 
 
-def active_bundle(session: Session) -> BundleRow:
+def active_bundle(tx: Transaction) -> BundleRow:
     """The bundle that new jobs get. Raises LookupFailedError when none was added."""
-    row = session.scalar(select(BundleRow).where(BundleRow.active))
+    row = tx.scalar(select(BundleRow).where(BundleRow.active))
     if row is None:
         raise LookupFailedError("no bundle is active: run `cladist bundle add BUNDLE`")
     return row
 
 
-def serving_release(session: Session, bundle_id: int) -> ReleaseRow:
+def serving_release(tx: Transaction, bundle_id: int) -> ReleaseRow:
     """The release that a bundle's answers are given in: the active one of the taxonomy that it was trained on.
 
     Where none of them is active it is its own.
@@ -27,4 +28,4 @@ def serving_release(session: Session, bundle_id: int) -> ReleaseRow:
     wanted = trained_on.subquery()
     same = select(ReleaseRow).join(wanted, wanted.c.name == ReleaseRow.name)
     serving = same.where(or_(ReleaseRow.active, ReleaseRow.id == wanted.c.id)).order_by(ReleaseRow.active.desc())
-    return session.scalars(serving.limit(1)).one()
+    return tx.scalars(serving.limit(1)).one()

@@ -1,8 +1,7 @@
-"""One database handle: engine, transactions, its clock, and whether its schema is up to date."""
+"""One database handle: its engine, transactions, and whether its schema is up to date."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
-from sqlalchemy.orm import Session
 
 from taxonomy.errors import first_line
+from worker.db.transaction import Transaction
 from worker.errors import DatabaseError
 
 _SQLITE_WAIT_MS = 30_000
@@ -40,27 +39,20 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """A session for reading; nothing that it changes is kept. Raises DatabaseError when there is no connection."""
-        with _one_line_errors(self.name), Session(self.engine) as session:
-            yield session
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that keeps no change. Raises DatabaseError when there is no connection."""
+        with _one_line_errors(self.name), Transaction(self.engine) as tx:
+            yield tx
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session that commits at the end, or not at all. Raises DatabaseError when there is no connection.
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that commits at the end, or not at all. Raises DatabaseError when there is no connection.
 
         On SQLite the write lock is taken at the start, so that no transaction fails half-way for want of it.
         """
-        with _one_line_errors(self.name), Session(self.engine) as session, session.begin():
-            session.connection(execution_options={"cladist_begin": "IMMEDIATE"})
-            yield session
-
-    def now(self, session: Session) -> datetime:
-        """The time by the database's clock, which all workers share."""
-        if self.is_sqlite:
-            return datetime.now(UTC)
-        clock: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
-        return clock.astimezone(UTC)
+        with _one_line_errors(self.name), Transaction(self.engine) as tx, tx.begin():
+            tx.connection(execution_options={"cladist_begin": "IMMEDIATE"})
+            yield tx
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the schema to a revision."""

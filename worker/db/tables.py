@@ -1,7 +1,8 @@
 """The tables. Rows are small where there are many: labels name release and bundle by number."""
 
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     JSON,
@@ -16,18 +17,18 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
-    literal_column,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from worker.states import Status
+from worker.states import Code, RelabellingStatus, Status
 
 HUMAN = 0  # the bundle number of labels that people gave
 DEFAULT_TAXONOMY = "default"
 DEFAULT_QUEUE = DEFAULT_TENANT = "default"  # both are there from the first, with the number 1
 FIRST = 1
 
+_Member = TypeVar("_Member", bound=StrEnum)
 _BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows of INTEGER keys only
 
 
@@ -52,6 +53,32 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Word(TypeDecorator[_Member]):
+    """A column of short strings that are the members of an enum; the database knows only the strings.
+
+    A string that is no member, as a newer or older release may have left it, is read as it is. Writing one raises
+    ValueError.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, members: type[_Member], length: int) -> None:
+        super().__init__(length)
+        self.members = members  # by the name of the argument, so that SQLAlchemy's statement cache tells columns apart
+        self._by_value = {member.value: member for member in members}
+
+    def process_bind_param(self, value: _Member | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        del dialect
+        return None if value is None else self.members(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> _Member | None:
+        """From the database."""
+        del dialect
+        return None if value is None else self._by_value.get(value, cast("_Member", value))
 
 
 class Base(DeclarativeBase):
@@ -188,11 +215,11 @@ class JobRow(Base):
     id: Mapped[int] = mapped_column(_BigId, primary_key=True)
     asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"))
     bundle_id: Mapped[int] = mapped_column(Integer, ForeignKey("bundles.id"))
-    status: Mapped[str] = mapped_column(String(16), default=Status.QUEUED.value)
+    status: Mapped[Status] = mapped_column(Word(Status, 16), default=Status.QUEUED)
     attempt: Mapped[int] = mapped_column(Integer, default=0)
     idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
     worker: Mapped[str | None] = mapped_column(Text)
-    code: Mapped[str | None] = mapped_column(String(32))
+    code: Mapped[Code | None] = mapped_column(Word(Code, 32))
     message: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
@@ -202,16 +229,11 @@ class JobRow(Base):
     tenant_id: Mapped[int] = mapped_column(Integer, default=FIRST, server_default=text("1"))
 
 
-# With the words of the partial indexes themselves: a parameter in their place would hide them from the planner.
-IS_QUEUED = JobRow.status == literal_column("'queued'", String)
-IS_RUNNING = JobRow.status == literal_column("'running'", String)
-
-
 class OutboxRow(Base):
     """A job that is to be published; `alone` sends it in a message of its own, to isolate what kills a worker.
 
-    With a `due_at` it waits until then; without one it stands in the line of its queue and tenant, which an index
-    keeps, so that nothing is sorted to find who is next.
+    With a `due_at` it waits until then; without one it is due. An index keeps those that are due in the order of queue,
+    tenant and id, so that nothing is sorted to find who is next.
     """
 
     __tablename__ = "outbox"
@@ -260,8 +282,8 @@ class LabelRow(Base):
     """A node of an asset with its confidence, ancestors included, so that "all under X" is one index range.
 
     `bundle_id` is HUMAN for labels of people, which no model overwrites; `relabelling_id` says what moved a row here
-    from another release. No foreign keys: this is the table with
-    hundreds of millions of rows, and it is only written together with rows that have them.
+    from another release. No foreign keys: this is the table with hundreds of millions of rows, and it is only written
+    together with rows that have them.
     """
 
     __tablename__ = "labels"
@@ -297,7 +319,7 @@ class RelabellingRow(Base):
     to_release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"))
     previous_release_id: Mapped[int | None] = mapped_column(Integer)  # what was active before it was applied
     mapping: Mapped[str] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(String(16))
+    status: Mapped[RelabellingStatus] = mapped_column(Word(RelabellingStatus, 16))
     cursor_asset_id: Mapped[int] = mapped_column(default=0)
     asset_count: Mapped[int] = mapped_column(default=0)
     label_count: Mapped[int] = mapped_column(default=0)

@@ -3,15 +3,16 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy import select, update
 
 from worker.db.engine import Database
-from worker.db.tables import DEFAULT_QUEUE, DEFAULT_TENANT, OutboxRow, QueueRow, TenantRow
+from worker.db.statements.counts import count_up_to
+from worker.db.statements.rows import insert_into
+from worker.db.statements.waiting_jobs import waiting_in
+from worker.db.tables import DEFAULT_QUEUE, DEFAULT_TENANT, QueueRow, TenantRow
+from worker.db.transaction import Transaction
 from worker.errors import LookupFailedError, SubmissionError
 
-COUNTED = 10_000  # waiting jobs of a queue are counted up to here: a longer line takes no longer to show
 _MAX_TENANT_CHARS = 256
 
 
@@ -35,40 +36,38 @@ class Terms:
     rate_per_s: float | None = None  # jobs published in a second at most, by all relays together
 
 
-def find_queue(session: Session, name: str) -> QueueRow:
+def find_queue(tx: Transaction, name: str) -> QueueRow:
     """The queue of that name. Raises LookupFailedError."""
-    row = session.scalar(select(QueueRow).where(QueueRow.name == name))
+    row = tx.scalar(select(QueueRow).where(QueueRow.name == name))
     if row is None:
         raise LookupFailedError(f"no queue is named {name!r}: run `cladist queues set {name}` to make it")
     return row
 
 
-def tenant_number(database: Database, session: Session, name: str) -> int:
+def tenant_number(tx: Transaction, name: str) -> int:
     """The number of a tenant, who is made known by his first job. Raises SubmissionError on a name that is none."""
     if not name.strip() or len(name) > _MAX_TENANT_CHARS or "\0" in name:
         raise SubmissionError(f"{name[:80]!r} is no name of a tenant: 1 to {_MAX_TENANT_CHARS} characters")
     known = select(TenantRow.id).where(TenantRow.name == name)
-    found = session.scalar(known)
+    found = tx.scalar(known)
     if found is not None:
         return found
-    dialect = sqlite if database.is_sqlite else postgresql
-    session.execute(dialect.insert(TenantRow).values(name=name).on_conflict_do_nothing())
-    return session.scalars(known).one()
+    tx.execute(insert_into(tx, TenantRow).values(name=name).on_conflict_do_nothing())
+    return tx.scalars(known).one()
 
 
 def set_queue(database: Database, name: str, terms: Terms) -> dict[str, Any]:
     """Change a queue, made first if there is none of that name; return what it is now."""
-    dialect = sqlite if database.is_sqlite else postgresql
     changes = {key: value for key, value in asdict(terms).items() if value is not None}
     if "rate_per_s" in changes:
         changes["rate_per_s"] = changes["rate_per_s"] or None
-    with database.write() as session:
+    with database.write() as tx:
         fresh = {"name": name, "priority": 0, "weight": 1.0, "paused": False, "tokens": 0.0, "served": 0.0}
-        made = dialect.insert(QueueRow).values({**fresh, "cursor_tenant": 0})
-        session.execute(made.on_conflict_do_nothing())
+        made = insert_into(tx, QueueRow).values({**fresh, "cursor_tenant": 0})
+        tx.execute(made.on_conflict_do_nothing())
         if changes:
-            session.execute(update(QueueRow).where(QueueRow.name == name).values(changes))
-        return _as_dict(session, find_queue(session, name))
+            tx.execute(update(QueueRow).where(QueueRow.name == name).values(changes))
+        return _as_dict(tx, find_queue(tx, name))
 
 
 def pause_queue(database: Database, name: str, *, paused: bool) -> dict[str, Any]:
@@ -76,24 +75,23 @@ def pause_queue(database: Database, name: str, *, paused: bool) -> dict[str, Any
 
     Raises LookupFailedError.
     """
-    with database.write() as session:
-        session.execute(update(QueueRow).where(QueueRow.name == name).values(paused=paused))
-        return _as_dict(session, find_queue(session, name))
+    with database.write() as tx:
+        tx.execute(update(QueueRow).where(QueueRow.name == name).values(paused=paused))
+        return _as_dict(tx, find_queue(tx, name))
 
 
-def list_queues(session: Session) -> list[dict[str, Any]]:
+def list_queues(tx: Transaction) -> list[dict[str, Any]]:
     """All queues, those that are published first before the others."""
-    rows = session.scalars(select(QueueRow).order_by(QueueRow.priority.desc(), QueueRow.name))
-    return [_as_dict(session, row) for row in rows]
+    rows = tx.scalars(select(QueueRow).order_by(QueueRow.priority.desc(), QueueRow.name))
+    return [_as_dict(tx, row) for row in rows]
 
 
-def _as_dict(session: Session, row: QueueRow) -> dict[str, Any]:
-    line = select(OutboxRow.id).where(OutboxRow.queue_id == row.id, OutboxRow.due_at.is_(None)).limit(COUNTED)
+def _as_dict(tx: Transaction, row: QueueRow) -> dict[str, Any]:
     return {
         "queue": row.name,
         "priority": row.priority,
         "weight": row.weight,
         "rate_per_s": row.rate_per_s,
         "paused": row.paused,
-        "waiting": session.scalar(select(func.count()).select_from(line.subquery())) or 0,
+        "waiting": count_up_to(tx, waiting_in(row.id)),
     }

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, select
-from sqlalchemy.orm import Session
 
 from worker.db.engine import Database
-from worker.db.statements import is_any_of
+from worker.db.statements.rows import is_any_of
 from worker.db.tables import AssetRow, BundleRow, DecisionRow, JobRow, QueueRow, TenantRow
+from worker.db.transaction import Transaction
 from worker.errors import LookupFailedError
 from worker.states import OPEN, Status
 
 
 def list_jobs(
-    session: Session, *, status: Status | None = None, limit: int = 50, before: int | None = None
+    tx: Transaction, *, status: Status | None = None, limit: int = 50, before: int | None = None
 ) -> list[dict[str, Any]]:
     """The newest jobs first; `before` is the id at which the page before ended."""
     query = _jobs().order_by(JobRow.id.desc()).limit(limit)
@@ -23,24 +23,21 @@ def list_jobs(
         query = query.where(JobRow.status == status)
     if before is not None:
         query = query.where(JobRow.id < before)
-    return [_as_dict(row) for row in session.execute(query)]
+    return [_as_dict(row) for row in tx.execute(query)]
 
 
-def show_job(session: Session, job_id: int) -> dict[str, Any]:
+def show_job(tx: Transaction, job_id: int) -> dict[str, Any]:
     """One job with its prediction, None until it succeeded. Raises LookupFailedError."""
-    row = session.execute(_jobs().where(JobRow.id == job_id)).one_or_none()
+    row = tx.execute(_jobs().where(JobRow.id == job_id)).one_or_none()
     if row is None:
         raise LookupFailedError(f"no job has the id {job_id}")
-    decision = session.get(DecisionRow, job_id)
+    decision = tx.get(DecisionRow, job_id)
     return {**_as_dict(row), "prediction": decision.prediction if decision else None}
 
 
-def jobs_of(session: Session, job_ids: Sequence[int]) -> list[dict[str, Any]]:
+def jobs_of(tx: Transaction, job_ids: Sequence[int]) -> list[dict[str, Any]]:
     """These jobs in the order of their ids. Raises LookupFailedError when one is missing."""
-    found = [
-        _as_dict(row)
-        for row in session.execute(_jobs().where(is_any_of(session, JobRow.id, job_ids)).order_by(JobRow.id))
-    ]
+    found = [_as_dict(row) for row in tx.execute(_jobs().where(is_any_of(tx, JobRow.id, job_ids)).order_by(JobRow.id))]
     missing = sorted(set(job_ids) - {job["job"] for job in found})
     if missing:
         raise LookupFailedError(f"no job has the id {missing[0]}")
@@ -49,21 +46,17 @@ def jobs_of(session: Session, job_ids: Sequence[int]) -> list[dict[str, Any]]:
 
 def open_jobs(database: Database) -> bool:
     """Whether any job is queued or running."""
-    with database.read() as session:
-        return session.scalar(select(JobRow.id).where(JobRow.status.in_(sorted(OPEN))).limit(1)) is not None
+    with database.read() as tx:
+        return tx.scalar(select(JobRow.id).where(JobRow.status.in_(sorted(OPEN))).limit(1)) is not None
 
 
 def wait_for_jobs(database: Database, job_ids: list[int], timeout_s: float | None, poll_s: float) -> bool:
     """Wait until none of the jobs is open; False when the time is up first."""
     end = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
-        with database.read() as session:
-            query = (
-                select(JobRow.id)
-                .where(is_any_of(session, JobRow.id, job_ids), JobRow.status.in_(sorted(OPEN)))
-                .limit(1)
-            )
-            if session.scalar(query) is None:
+        with database.read() as tx:
+            query = select(JobRow.id).where(is_any_of(tx, JobRow.id, job_ids), JobRow.status.in_(sorted(OPEN))).limit(1)
+            if tx.scalar(query) is None:
                 return True
         if end is not None and time.monotonic() > end:
             return False

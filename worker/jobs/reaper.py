@@ -7,8 +7,10 @@ from sqlalchemy import select, update
 
 from worker.backoff import LONGEST_S
 from worker.db.engine import Database
-from worker.db.statements import is_any_of
-from worker.db.tables import IS_QUEUED, IS_RUNNING, JobRow, OutboxRow
+from worker.db.statements.index_choice import IS_QUEUED, IS_RUNNING
+from worker.db.statements.locks import lock_unless_held
+from worker.db.statements.rows import is_any_of
+from worker.db.tables import JobRow, OutboxRow
 from worker.dispatch.outbox import Notice, enqueue
 from worker.jobs.claims import as_claims, select_claims
 from worker.jobs.transitions import try_again
@@ -41,48 +43,36 @@ def _mend_clock(database: Database, lease_s: float) -> None:
 
     A worker that lives extends its shortened leases before they end.
     """
-    with database.write() as session:
-        now = database.now(session)
+    with database.write() as tx:
+        now = tx.now()
         lease, wait = timedelta(seconds=lease_s), timedelta(seconds=LONGEST_S)
-        session.execute(
+        tx.execute(
             update(JobRow).where(IS_RUNNING, JobRow.lease_until > now + _FAR * lease).values(lease_until=now + lease)
         )
-        session.execute(
-            update(JobRow).where(IS_QUEUED, JobRow.published_at > now + _FAR * lease).values(published_at=now)
-        )
-        session.execute(update(OutboxRow).where(OutboxRow.due_at > now + 2 * wait).values(due_at=now))
+        tx.execute(update(JobRow).where(IS_QUEUED, JobRow.published_at > now + _FAR * lease).values(published_at=now))
+        tx.execute(update(OutboxRow).where(OutboxRow.due_at > now + 2 * wait).values(due_at=now))
 
 
 def _reap_expired(database: Database, max_attempts: int) -> int:
-    with database.write() as session:
-        expired = (
-            select_claims()
-            .where(IS_RUNNING, JobRow.lease_until < database.now(session))
-            .limit(_BATCH)
-            .with_for_update(of=JobRow, skip_locked=True)
-        )
-        lost = as_claims(session, expired)
+    with database.write() as tx:
+        expired = select_claims().where(IS_RUNNING, JobRow.lease_until < tx.now()).limit(_BATCH)
+        lost = as_claims(tx, lock_unless_held(expired, JobRow))
         message = "the worker was lost while it ran this job"
-        try_again(database, session, lost, message, max_attempts=max_attempts, wait_s=0.0, code=Code.WORKER_LOST)
+        try_again(tx, lost, message, max_attempts=max_attempts, wait_s=0.0, code=Code.WORKER_LOST)
         return len(lost)
 
 
 def _republish(database: Database, republish_s: float) -> int:
-    with database.write() as session:
-        if session.scalar(select(JobRow.id).where(IS_RUNNING).limit(1)) is None:
+    with database.write() as tx:
+        if tx.scalar(select(JobRow.id).where(IS_RUNNING).limit(1)) is None:
             republish_s = min(republish_s, _IDLE_REPUBLISH_S)
-        before = database.now(session) - timedelta(seconds=republish_s)
-        forgotten = session.execute(
-            select(JobRow.id, JobRow.code)
-            .where(IS_QUEUED, JobRow.published_at < before)
-            .order_by(JobRow.id)
-            .limit(_BATCH)
-            .with_for_update(skip_locked=True)
-        ).all()
+        before = tx.now() - timedelta(seconds=republish_s)
+        published = select(JobRow.id, JobRow.code).where(IS_QUEUED, JobRow.published_at < before)
+        forgotten = tx.execute(lock_unless_held(published.order_by(JobRow.id).limit(_BATCH))).all()
         if not forgotten:
             return 0
-        session.execute(
-            update(JobRow).where(is_any_of(session, JobRow.id, [row.id for row in forgotten])).values(published_at=None)
+        tx.execute(
+            update(JobRow).where(is_any_of(tx, JobRow.id, [row.id for row in forgotten])).values(published_at=None)
         )
-        enqueue(database, session, [Notice(row.id, alone=row.code in SUSPECT) for row in forgotten])
+        enqueue(tx, [Notice(row.id, alone=row.code in SUSPECT) for row in forgotten])
         return len(forgotten)

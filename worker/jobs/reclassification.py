@@ -5,18 +5,19 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from worker.catalog.nodes import find_node
 from worker.catalog.serving import active_bundle, serving_release
 from worker.db.engine import Database
 from worker.db.tables import HUMAN, AssetRow, BundleRow, JobRow, LabelRow, RelabellingRow, ReviewRow
+from worker.db.transaction import Transaction
 from worker.dispatch.queues import DEFAULT_DESTINATION, Destination
 from worker.errors import LookupFailedError
 from worker.jobs.submission import CHUNK, Request, submit
 from worker.states import OPEN, Status
 
-_FAILED = (Status.FAILED.value, Status.DEAD.value)
+_FAILED = (Status.FAILED, Status.DEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +41,16 @@ class Choice:
         return not any(getattr(self, field.name) for field in fields(self))
 
 
-def count_chosen(session: Session, choice: Choice) -> dict[str, int]:
+def count_chosen(tx: Transaction, choice: Choice) -> dict[str, int]:
     """How many assets each reason chooses, and all together; those with an open job are not counted."""
-    reasons = _reasons(session, choice)
-    narrow = _narrowed(session, choice)
+    reasons = _reasons(tx, choice)
+    narrow = _narrowed(tx, choice)
     counts = {
-        name: session.scalar(select(func.count()).select_from(AssetRow).where(reason, *narrow)) or 0
+        name: tx.scalar(select(func.count()).select_from(AssetRow).where(reason, *narrow)) or 0
         for name, reason in reasons.items()
     }
     chosen = or_(*reasons.values()) if reasons else narrow[0]
-    counts["total"] = session.scalar(select(func.count()).select_from(AssetRow).where(chosen, *narrow)) or 0
+    counts["total"] = tx.scalar(select(func.count()).select_from(AssetRow).where(chosen, *narrow)) or 0
     return counts
 
 
@@ -67,8 +68,8 @@ def reclassify(
     """
     cursor, left = 0, limit
     while left is None or left > 0:
-        with database.read() as session:
-            found = _next_chosen(session, choice, cursor, CHUNK if left is None else min(CHUNK, left))
+        with database.read() as tx:
+            found = _next_chosen(tx, choice, cursor, CHUNK if left is None else min(CHUNK, left))
         if not found:
             return
         cursor = found[-1][0]
@@ -76,19 +77,19 @@ def reclassify(
         yield from submit(database, [Request(uri) for _, uri in found], destination)
 
 
-def _next_chosen(session: Session, choice: Choice, cursor: int, count: int) -> Sequence[tuple[int, str]]:
-    reasons = _reasons(session, choice)
+def _next_chosen(tx: Transaction, choice: Choice, cursor: int, count: int) -> Sequence[tuple[int, str]]:
+    reasons = _reasons(tx, choice)
     chosen = [or_(*reasons.values())] if reasons else []
-    query = select(AssetRow.id, AssetRow.uri).where(AssetRow.id > cursor, *chosen, *_narrowed(session, choice))
-    return [(row.id, row.uri) for row in session.execute(query.order_by(AssetRow.id).limit(count))]
+    query = select(AssetRow.id, AssetRow.uri).where(AssetRow.id > cursor, *chosen, *_narrowed(tx, choice))
+    return [(row.id, row.uri) for row in tx.execute(query.order_by(AssetRow.id).limit(count))]
 
 
-def _reasons(session: Session, choice: Choice) -> dict[str, ColumnElement[bool]]:
+def _reasons(tx: Transaction, choice: Choice) -> dict[str, ColumnElement[bool]]:
     """What chooses an asset, by name; each is answered for one asset by an index."""
     labels = select(LabelRow.asset_id).where(LabelRow.asset_id == AssetRow.id)
     reasons: dict[str, ColumnElement[bool]] = {}
     if choice.stale:
-        reasons["stale"] = _is_stale(session, labels)
+        reasons["stale"] = _is_stale(tx, labels)
     if choice.failed:
         later = aliased(JobRow)
         newest = ~exists().where(later.asset_id == JobRow.asset_id, later.id > JobRow.id)
@@ -99,9 +100,9 @@ def _reasons(session: Session, choice: Choice) -> dict[str, ColumnElement[bool]]
     return reasons
 
 
-def _is_stale(session: Session, labels: Select[int]) -> ColumnElement[bool]:
-    bundle = active_bundle(session)
-    release = serving_release(session, bundle.id)
+def _is_stale(tx: Transaction, labels: Select[int]) -> ColumnElement[bool]:
+    bundle = active_bundle(tx)
+    release = serving_release(tx, bundle.id)
     fresh = labels.where(LabelRow.release_id == release.id, LabelRow.bundle_id == bundle.id)
     listed = exists().where(
         ReviewRow.asset_id == AssetRow.id,
@@ -113,17 +114,17 @@ def _is_stale(session: Session, labels: Select[int]) -> ColumnElement[bool]:
     return or_(and_(by_models.exists(), ~fresh.exists()), and_(listed, ~answered_since.exists()))
 
 
-def _narrowed(session: Session, choice: Choice) -> list[ColumnElement[bool]]:
+def _narrowed(tx: Transaction, choice: Choice) -> list[ColumnElement[bool]]:
     """What every chosen asset must satisfy: no open job first of all."""
     narrow: list[ColumnElement[bool]] = [
         ~exists().where(JobRow.asset_id == AssetRow.id, JobRow.status.in_(sorted(OPEN)))
     ]
     labelled: list[Any] = []
     if choice.under is not None:
-        release = serving_release(session, active_bundle(session).id)
-        labelled.append(LabelRow.node_id == find_node(session, release.id, choice.under).node_id)
+        release = serving_release(tx, active_bundle(tx).id)
+        labelled.append(LabelRow.node_id == find_node(tx, release.id, choice.under).node_id)
     if choice.model is not None:
-        bundle_id = session.scalar(select(BundleRow.id).where(BundleRow.model == choice.model))
+        bundle_id = tx.scalar(select(BundleRow.id).where(BundleRow.model == choice.model))
         if bundle_id is None:
             raise LookupFailedError(f"no bundle is known as {choice.model!r}")
         labelled.append(LabelRow.bundle_id == bundle_id)

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Text, cast, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from taxonomy.errors import first_line
 from worker.catalog.serving import active_bundle
 from worker.db.engine import Database
-from worker.db.statements import insert_rows, is_any_of
+from worker.db.statements.rows import add_missing_assets, insert_rows, is_any_of, reserve_job_ids
 from worker.db.tables import AssetRow, JobRow, OutboxRow
+from worker.db.transaction import Transaction
 from worker.dispatch.queues import DEFAULT_DESTINATION, Destination, find_queue, tenant_number
 from worker.errors import SubmissionError
 from worker.states import Status
@@ -105,19 +104,19 @@ def asset_uri(address: str, base: Path) -> str:
 
 
 def _submit_chunk(database: Database, requests: Sequence[Request], destination: Destination) -> list[int]:
-    with database.write() as session:
-        return _add_jobs(database, session, requests, destination)
+    with database.write() as tx:
+        return _add_jobs(tx, requests, destination)
 
 
-def _add_jobs(database: Database, session: Session, requests: Sequence[Request], destination: Destination) -> list[int]:
+def _add_jobs(tx: Transaction, requests: Sequence[Request], destination: Destination) -> list[int]:
     common = {
-        "bundle_id": active_bundle(session).id,
-        "created_at": database.now(session),
-        "queue_id": find_queue(session, destination.queue).id,
-        "tenant_id": tenant_number(database, session, destination.tenant),
+        "bundle_id": active_bundle(tx).id,
+        "created_at": tx.now(),
+        "queue_id": find_queue(tx, destination.queue).id,
+        "tenant_id": tenant_number(tx, destination.tenant),
     }
-    assets = _asset_ids(database, session, {request.uri for request in requests})
-    known = _known_jobs(session, [request.key for request in requests if request.key is not None])
+    assets = _asset_ids(tx, {request.uri for request in requests})
+    known = _known_jobs(tx, [request.key for request in requests if request.key is not None])
     rows: list[dict[str, Any]] = []
     owners: dict[str, tuple[int, int]] = {}  # key -> (asset, position in rows) of a new job
     places: list[tuple[bool, int]] = []  # (is new, position in rows or id) for each request
@@ -132,7 +131,7 @@ def _add_jobs(database: Database, session: Session, requests: Sequence[Request],
             if key is not None:
                 owners[key] = (asset_id, len(rows))
             rows.append({"asset_id": asset_id, "idempotency_key": key, **common})
-    ids = _insert_jobs(database, session, rows)
+    ids = _insert_jobs(tx, rows)
     return [ids[place] if is_new else place for is_new, place in places]
 
 
@@ -145,49 +144,36 @@ def _same_asset(request: Request, owner: tuple[int, int], asset_id: int) -> int:
     return found
 
 
-def _insert_jobs(database: Database, session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:
+def _insert_jobs(tx: Transaction, rows: Sequence[dict[str, Any]]) -> list[int]:
     """New jobs and their places in the outbox; the ids in the order of the rows."""
-    ids = _reserve_ids(database, session, len(rows))
+    ids = reserve_job_ids(tx, len(rows))
     jobs = [
         {"id": job_id, "status": Status.QUEUED.value, "attempt": 0, **row}
         for job_id, row in zip(ids, rows, strict=True)
     ]
-    lines = [{"job_id": row["id"], **{name: row[name] for name in ("queue_id", "tenant_id")}} for row in jobs]
-    waiting = [{**line, "alone": False} for line in lines]
+    waiting = [
+        {"job_id": job["id"], "queue_id": job["queue_id"], "tenant_id": job["tenant_id"], "alone": False}
+        for job in jobs
+    ]
     for table, values in ((JobRow, jobs), (OutboxRow, waiting)):
-        if database.is_sqlite and values:
-            session.execute(insert(table), values)
+        if tx.is_sqlite and values:
+            tx.execute(insert(table), values)
         elif values:
-            insert_rows(session, table, list(values[0]), [tuple(value.values()) for value in values])
+            insert_rows(tx, table, list(values[0]), [tuple(value.values()) for value in values])
     return ids
 
 
-def _reserve_ids(database: Database, session: Session, count: int) -> list[int]:
-    if database.is_sqlite:  # which lets nobody else write meanwhile
-        last = session.scalar(select(func.max(JobRow.id))) or 0
-        return list(range(last + 1, last + 1 + count))
-    sequence = func.pg_get_serial_sequence("jobs", "id")
-    return list(session.scalars(select(func.nextval(sequence)).select_from(func.generate_series(1, count))))
-
-
-def _known_jobs(session: Session, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
+def _known_jobs(tx: Transaction, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
     if not keys:
         return {}
-    found = session.execute(
-        select(JobRow.idempotency_key, JobRow.id, JobRow.asset_id).where(
-            is_any_of(session, JobRow.idempotency_key, keys)
-        )
+    found = tx.execute(
+        select(JobRow.idempotency_key, JobRow.id, JobRow.asset_id).where(is_any_of(tx, JobRow.idempotency_key, keys))
     )
     return {key: (job_id, asset_id) for key, job_id, asset_id in found if key is not None}
 
 
-def _asset_ids(database: Database, session: Session, uris: set[str]) -> dict[str, int]:
+def _asset_ids(tx: Transaction, uris: set[str]) -> dict[str, int]:
     """The numbers of assets, which are made known where they are not."""
-    ordered = sorted(uris)  # all submitters in one order: none waits for another in a circle
-    if database.is_sqlite:
-        session.execute(sqlite.insert(AssetRow).on_conflict_do_nothing(), [{"uri": uri} for uri in ordered])
-    else:
-        each = select(func.unnest(cast(ordered, postgresql.ARRAY(Text))))
-        session.execute(postgresql.insert(AssetRow).from_select(["uri"], each).on_conflict_do_nothing())
-    found = session.execute(select(AssetRow.uri, AssetRow.id).where(is_any_of(session, AssetRow.uri, ordered)))
+    add_missing_assets(tx, uris)
+    found = tx.execute(select(AssetRow.uri, AssetRow.id).where(is_any_of(tx, AssetRow.uri, uris)))
     return {asset.uri: asset.id for asset in found}

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, select
 
 from classifier.inference.prediction import AssetPrediction
-from worker.db.statements import insert_rows, is_any_of
+from worker.db.statements.index_choice import is_of_release, is_on_later_page
+from worker.db.statements.rows import insert_rows, is_any_of
 from worker.db.tables import AssetRow, BundleRow, DecisionRow, LabelRow
+from worker.db.transaction import Transaction
 from worker.jobs.claims import Claim
 
 MODEL = "model"
@@ -33,46 +34,28 @@ class LabelledAsset:
     model: str | None
 
 
-def store_predictions(session: Session, results: Sequence[tuple[Claim, AssetPrediction]], release_id: int) -> None:
+def store_predictions(tx: Transaction, results: Sequence[tuple[Claim, AssetPrediction]], release_id: int) -> None:
     """Write labels and decisions of one bundle; what it said of these assets in this release before is replaced.
 
     The caller holds the assets, by `hold_assets`.
     """
     latest = {claim.asset_id: (claim, prediction) for claim, prediction in results}
     bundle_ids = {claim.bundle_id for claim, _ in results}
-    session.execute(
+    tx.execute(
         delete(LabelRow).where(
-            is_any_of(session, LabelRow.asset_id, latest),
-            of_release(release_id),
+            is_any_of(tx, LabelRow.asset_id, latest),
+            is_of_release(release_id),
             LabelRow.bundle_id.in_(bundle_ids),
             LabelRow.source == MODEL,
         )
     )
     labels = (row for claim, prediction in latest.values() for row in _label_rows(claim, prediction, release_id))
-    insert_rows(session, LabelRow, _LABEL_COLUMNS, labels)
-    insert_rows(session, DecisionRow, _DECISION_COLUMNS, (_decision_row(*result) for result in results))
-
-
-def hold_assets(session: Session, asset_ids: Sequence[int]) -> None:
-    """Let nobody else write labels of these assets until the transaction ends; new jobs on them may be submitted.
-
-    All that a transaction writes labels of is to be held at once: in one order for all, none waits in a circle.
-    """
-    assets = select(AssetRow.id).where(is_any_of(session, AssetRow.id, asset_ids)).order_by(AssetRow.id)
-    session.execute(assets.with_for_update(key_share=True)).all()
-
-
-def of_release(release_id: int) -> ColumnElement[bool]:
-    """That a label is of a release, in words that keep a planner on the primary key, which is in the order of assets.
-
-    By the index on (release, node, ...) it would read all labels of the release, as a plan made while the table was
-    small may do for as long as the connection lives.
-    """
-    return LabelRow.release_id + 0 == release_id
+    insert_rows(tx, LabelRow, _LABEL_COLUMNS, labels)
+    insert_rows(tx, DecisionRow, _DECISION_COLUMNS, (_decision_row(*result) for result in results))
 
 
 def labels_under(
-    session: Session,
+    tx: Transaction,
     release_id: int,
     node_id: str,
     min_confidence: float,
@@ -103,8 +86,8 @@ def labels_under(
         .limit(limit)
     )
     if after is not None:
-        query = query.where(tuple_(LabelRow.confidence, LabelRow.asset_id) < after)
-    for row in session.execute(query):
+        query = query.where(is_on_later_page(*after))
+    for row in tx.execute(query):
         yield LabelledAsset(*row)
 
 

@@ -5,8 +5,6 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.config import Precision
 from classifier.errors import BundleNotFoundError
@@ -16,6 +14,7 @@ from taxonomy.changes.mapping import NO_MAPPING, NodeMapping
 from worker.catalog.serving import serving_release
 from worker.db.engine import Database
 from worker.db.tables import BundleRow, ReleaseRow
+from worker.db.transaction import Transaction
 from worker.labels.relabelling.apply import difference_of, newest_relabelling
 
 
@@ -34,24 +33,24 @@ class Predictors:
 
     def get(self, bundle_id: int) -> Predictor:
         """The predictor of a bundle. Raises BundleError when its folder is gone, damaged or holds another."""
-        with self._lock, self._database.read() as session:
-            serving = serving_release(session, bundle_id)
+        with self._lock, self._database.read() as tx:
+            serving = serving_release(tx, bundle_id)
             if bundle_id not in self._loaded or self._loaded[bundle_id][0] != serving.id:
-                self._load(session, session.get_one(BundleRow, bundle_id), serving.id)
+                self._load(tx, tx.get_one(BundleRow, bundle_id), serving.id)
             self._loaded.move_to_end(bundle_id)
             return self._loaded[bundle_id][1]
 
-    def _load(self, session: Session, row: BundleRow, serving_id: int) -> None:
+    def _load(self, tx: Transaction, row: BundleRow, serving_id: int) -> None:
         self._loaded.pop(row.id, None)
         while len(self._loaded) >= self._limit:
             self._loaded.popitem(last=False)
-        difference = _difference(session, row.release_id, serving_id)
-        predictor = Predictor(_read(session, row), difference=difference, precision=self._precision)
+        difference = _difference(tx, row.release_id, serving_id)
+        predictor = Predictor(_read(tx, row), difference=difference, precision=self._precision)
         self._loaded[row.id] = serving_id, predictor
 
 
-def _read(session: Session, row: BundleRow) -> Bundle:
-    own = session.get_one(ReleaseRow, row.release_id)
+def _read(tx: Transaction, row: BundleRow) -> Bundle:
+    own = tx.get_one(ReleaseRow, row.release_id)
     bundle = read_bundle(Path(row.folder))
     bundle.require_release(own.release, f"the database for {row.model}")
     if bundle.model != row.model:
@@ -60,10 +59,10 @@ def _read(session: Session, row: BundleRow) -> Bundle:
     return bundle
 
 
-def _difference(session: Session, own_id: int, serving_id: int) -> Difference | None:
+def _difference(tx: Transaction, own_id: int, serving_id: int) -> Difference | None:
     """What changed between two releases, with the mapping that their labels were moved by; None for the same one."""
     if own_id == serving_id:
         return None
-    moved = newest_relabelling(session, own_id, serving_id)
+    moved = newest_relabelling(tx, own_id, serving_id)
     said = NodeMapping({old: tuple(new) for old, new in json.loads(moved.mapping).items()}) if moved else NO_MAPPING
-    return difference_of(session.get_one(ReleaseRow, own_id), session.get_one(ReleaseRow, serving_id), said)
+    return difference_of(tx.get_one(ReleaseRow, own_id), tx.get_one(ReleaseRow, serving_id), said)

@@ -17,13 +17,13 @@ def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = Non
     """
     bundle = read_bundle(folder.resolve())
     bundle.load_net()
-    with database.write() as session:
-        release_id = add_release(database, session, bundle.taxonomy, taxonomy_name).id
-        session.execute(update(BundleRow).where(BundleRow.active).values(active=False))
-        known = session.scalar(select(BundleRow).where(BundleRow.model == bundle.model))
+    with database.write() as tx:
+        release_id = add_release(tx, bundle.taxonomy, taxonomy_name).id
+        tx.execute(update(BundleRow).where(BundleRow.active).values(active=False))
+        known = tx.scalar(select(BundleRow).where(BundleRow.model == bundle.model))
         if known is None:
-            known = BundleRow(model=bundle.model, release_id=release_id, created_at=database.now(session))
-            session.add(known)
+            known = BundleRow(model=bundle.model, release_id=release_id, created_at=tx.now())
+            tx.add(known)
         known.folder = str(bundle.folder)
         known.active = True
     return bundle

@@ -1,1 +1,1 @@
-"""What a worker tells of itself: logs, metrics, traces, and whether it is alive."""
+"""What a worker tells of itself: how its jobs stand, and whether it is alive and ready."""

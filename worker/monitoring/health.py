@@ -11,7 +11,7 @@ _ANSWER_S = 15.0  # a database that was silent for so long makes a worker not re
 
 
 class Health:
-    """What is known of this worker's consume loop, its work, the broker and the database.
+    """What is known of this worker's consume loop, its work, its broker and its database.
 
     A worker is alive unless its consume loop stands still, or jobs lie published and pending while it does nothing,
     for `stall_s`. One that waits for its broker or its database is alive, but not ready: no restart would help it.

@@ -1,28 +1,23 @@
-"""How jobs and workers are doing, by queries that seek in an index and read no further than COUNTED rows.
-
-A range of one status and an order by the whole index keep a planner on it, whatever its statistics say: by the primary
-key it might read a hundred million ended jobs to find one that is queued.
-"""
+"""How jobs and workers are doing, by queries that seek in an index and read no further than COUNTED rows."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, or_, select
 
-from worker.db.engine import Database
+from worker.db.statements.counts import COUNTED, count_up_to
+from worker.db.statements.index_choice import select_by_status
 from worker.db.tables import JobRow, OutboxRow
+from worker.db.transaction import Transaction
 from worker.states import Status
 
-COUNTED = 10_000
 RATE_WINDOW_S = 60.0
 _RATE_SAMPLE = 2_000
 _SHOWN = (Status.QUEUED, Status.RUNNING, Status.FAILED, Status.DEAD)
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class JobStats:
     """One look at the jobs; counts stop at COUNTED."""
 
     counts: dict[str, int]  # by status, of those that are of interest
@@ -41,23 +36,23 @@ class WorkerState:
     lease_left_s: float  # of the lease that ends first: below zero the worker is lost
 
 
-def read_vitals(database: Database, session: Session) -> Vitals:
+def read_job_stats(tx: Transaction) -> JobStats:
     """One look."""
-    now = database.now(session)
-    return Vitals(
-        counts={status.value: _count(session, status) for status in _SHOWN},
-        is_published_pending=_is_published_pending(session),
-        oldest_pending_s=_age_s(now, session.scalar(_of_status(Status.QUEUED, JobRow.created_at).limit(1))),
-        outbox_lag_s=_outbox_lag_s(session, now),
+    now = tx.now()
+    return JobStats(
+        counts={status.value: count_up_to(tx, select_by_status(status, JobRow.id)) for status in _SHOWN},
+        is_published_pending=_is_published_pending(tx),
+        oldest_pending_s=_age_s(now, tx.scalar(select_by_status(Status.QUEUED, JobRow.created_at).limit(1))),
+        outbox_lag_s=_outbox_lag_s(tx, now),
     )
 
 
-def read_workers(database: Database, session: Session) -> list[WorkerState]:
+def read_workers(tx: Transaction) -> list[WorkerState]:
     """The workers that hold jobs, from the claims of up to COUNTED running jobs, the busiest first."""
-    now = database.now(session)
-    held = _of_status(Status.RUNNING, JobRow.worker, JobRow.attempt, JobRow.lease_until).limit(COUNTED)
+    now = tx.now()
+    held = select_by_status(Status.RUNNING, JobRow.worker, JobRow.attempt, JobRow.lease_until).limit(COUNTED)
     by_worker: dict[str, list[tuple[int, datetime]]] = {}
-    for worker, attempt, lease_until in session.execute(held):
+    for worker, attempt, lease_until in tx.execute(held):
         by_worker.setdefault(worker or "", []).append((attempt, lease_until or now))
     found = [
         WorkerState(name, len(rows), sum(attempt > 1 for attempt, _ in rows), -_signed_s(now, min(t for _, t in rows)))
@@ -66,45 +61,30 @@ def read_workers(database: Database, session: Session) -> list[WorkerState]:
     return sorted(found, key=lambda each: (-each.jobs, each.worker))
 
 
-def read_rates(database: Database, session: Session) -> dict[str, float]:
+def read_rates(tx: Transaction) -> dict[str, float]:
     """Jobs a second that ended so in the last minute, by the newest 2,000 jobs of each status."""
-    now = database.now(session)
-    return {status.value: _rate(session, status, now) for status in (Status.SUCCEEDED, Status.FAILED, Status.DEAD)}
+    now = tx.now()
+    return {status.value: _rate(tx, status, now) for status in (Status.SUCCEEDED, Status.FAILED, Status.DEAD)}
 
 
-def _rate(session: Session, status: Status, now: datetime) -> float:
-    newest = _of_status(status, JobRow.finished_at, newest=True).limit(_RATE_SAMPLE)
+def _rate(tx: Transaction, status: Status, now: datetime) -> float:
+    newest = select_by_status(status, JobRow.finished_at, newest_first=True).limit(_RATE_SAMPLE)
     since = now - timedelta(seconds=RATE_WINDOW_S)
-    ended = [at for at in session.scalars(newest) if at is not None and at > since]
+    ended = [at for at in tx.scalars(newest) if at is not None and at > since]
     window_s = RATE_WINDOW_S if len(ended) < _RATE_SAMPLE else max((now - min(ended)).total_seconds(), 0.001)
     return len(ended) / window_s
 
 
-def _of_status(status: Status, *columns: Any, newest: bool = False) -> Select[*tuple[Any, ...]]:
-    order = (JobRow.status.desc(), JobRow.id.desc()) if newest else (JobRow.status, JobRow.id)
-    return select(*columns).where(_is(status)).order_by(*order)
+def _is_published_pending(tx: Transaction) -> bool:
+    oldest = select_by_status(Status.QUEUED, JobRow.published_at).limit(COUNTED).subquery()  # these are published first
+    return tx.scalar(select(oldest).where(oldest.c.published_at.is_not(None)).limit(1)) is not None
 
 
-def _is(status: Status) -> ColumnElement[bool]:
-    return JobRow.status.between(status.value, status.value)
-
-
-def _count(session: Session, status: Status) -> int:
-    return (
-        session.scalar(select(func.count()).select_from(_of_status(status, JobRow.id).limit(COUNTED).subquery())) or 0
-    )
-
-
-def _is_published_pending(session: Session) -> bool:
-    oldest = _of_status(Status.QUEUED, JobRow.published_at).limit(COUNTED).subquery()  # these are published first
-    return session.scalar(select(oldest).where(oldest.c.published_at.is_not(None)).limit(1)) is not None
-
-
-def _outbox_lag_s(session: Session, now: datetime) -> float:
+def _outbox_lag_s(tx: Transaction, now: datetime) -> float:
     due = or_(OutboxRow.due_at.is_(None), OutboxRow.due_at <= now)
     waits_since = func.coalesce(OutboxRow.due_at, JobRow.created_at, type_=JobRow.created_at.type)
     first = select(waits_since).join(JobRow, JobRow.id == OutboxRow.job_id).where(due).order_by(OutboxRow.id).limit(1)
-    return _age_s(now, session.scalar(first))
+    return _age_s(now, tx.scalar(first))
 
 
 def _age_s(now: datetime, since: datetime | None) -> float:

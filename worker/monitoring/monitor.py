@@ -10,7 +10,7 @@ from celery import Celery
 from worker.db.engine import Database
 from worker.errors import DatabaseError
 from worker.monitoring.health import Health, watch_consumer
-from worker.monitoring.job_stats import read_vitals
+from worker.monitoring.job_stats import read_job_stats
 from worker.monitoring.server import serve_monitors
 from worker.settings import Settings
 from worker.telemetry.celery_events import QUEUE_LENGTH, count_messages
@@ -40,14 +40,14 @@ def monitored(settings: Settings, database: Database, app: Celery) -> Iterator[N
 
 def sample(database: Database, health: Health, queue: str) -> None:
     """Look at the jobs once: set the gauges, and tell the worker's health of it. Raises DatabaseError."""
-    with database.read() as session:
-        vitals = read_vitals(database, session)
-    OLDEST_PENDING.set(vitals.oldest_pending_s)
-    OUTBOX_LAG.set(vitals.outbox_lag_s)
-    for status, count in vitals.counts.items():
+    with database.read() as tx:
+        stats = read_job_stats(tx)
+    OLDEST_PENDING.set(stats.oldest_pending_s)
+    OUTBOX_LAG.set(stats.outbox_lag_s)
+    for status, count in stats.counts.items():
         JOBS.labels(status).set(count)
-    QUEUE_LENGTH.labels(queue).set(vitals.counts["queued"])
-    health.sampled(is_pending=vitals.is_published_pending, work=work_done())
+    QUEUE_LENGTH.labels(queue).set(stats.counts["queued"])
+    health.sampled(is_pending=stats.is_published_pending, work=work_done())
 
 
 @contextmanager

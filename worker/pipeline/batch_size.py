@@ -12,11 +12,13 @@ log = logging.getLogger("cladist.pipeline")
 
 Clock = Callable[[], float]
 
-LARGEST = 32  # of one forward pass: 64 are no faster, and memory then grows for 20,000 images (benchmarks/memory.py)
-IN_ALL = 64  # of those side by side: half of what the relay lets in, so that the next ones are got ready meanwhile
+LARGEST = 32  # assets in one forward pass: 64 are no faster, and memory grows for 20,000 images (benchmarks/memory.py)
+IN_ALL = (
+    64  # assets in all passes side by side: half of what the relay lets in, so that the next are prepared meanwhile
+)
 _ROUNDS = 3  # forward passes of each size; the fastest counts, as it was disturbed least
 _BUDGET_S = 1.5  # no larger size is tried after this, so that no pass takes much longer than a second
-_AS_FAST = 1.1  # times the time of the fastest: as fast as that, as far as so short a measurement can tell
+_AS_FAST = 1.1  # times the fastest time still counts as equally fast: so short a measurement is no more exact
 
 
 class BatchSizes:
@@ -41,13 +43,13 @@ class BatchSizes:
 
 
 def measure_batch_size(predictor: Predictor, clock: Clock = time.perf_counter, largest: int = LARGEST) -> int:
-    """The largest of the powers of two up to `largest` that is as fast as any, on no machine slower than one by one.
+    """The largest power of two up to `largest` that is as fast as any other, and never slower than batch 1.
 
-    Large batches are no gain on every machine: their activations may not fit its caches. But of those that are equally
-    fast the largest one costs least around the model: claims, transactions, turns of the interpreter's lock.
+    Larger is not always faster: the activations may no longer fit the caches. Among sizes of equal speed the largest
+    costs least around the model, in claims, transactions and turns of the interpreter's lock.
     """
     started = clock()
-    _seconds_per_image(predictor, 1, clock)  # what is made at the first use is made
+    _seconds_per_image(predictor, 1, clock)  # warm-up
     found = {1: _seconds_per_image(predictor, 1, clock)}
     size = 2
     while size <= largest and clock() - started < _BUDGET_S:

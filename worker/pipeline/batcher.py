@@ -1,4 +1,4 @@
-"""What is ready for the model, put together into batches: full ones where possible, and no long wait for the slow."""
+"""Puts items that are ready for the model into batches: full ones where possible, and no long wait for slow items."""
 
 import threading
 import time
@@ -7,10 +7,10 @@ from collections import defaultdict, deque
 from classifier.inference.predictor import Predictor
 from worker.pipeline.in_flight import Item
 
-LINGER_S = 0.1  # the longest that what is ready waits for what is not yet
+LINGER_S = 0.1  # the longest that a ready item waits for others of its batch
 
 
-class Ready:
+class Batcher:
     """Items by predictor, in the order in which they became ready."""
 
     def __init__(self) -> None:

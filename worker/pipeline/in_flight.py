@@ -40,7 +40,7 @@ class Item:
     prediction: AssetPrediction | None = None
     error: Exception | None = None
     code: Code | None = None  # with an error: fails for good with this code; without one it is tried again
-    is_released: bool = False  # given back untried
+    is_given_back: bool = False  # untried
     stage: Stage = Stage.WAITING
     since: float = 0.0  # by the monotonic clock: when it entered its stage
 
@@ -51,8 +51,8 @@ class Item:
         self.content = self.pixels = self.prediction = None
 
 
-class Flight:
-    """The items of this process, from their claim until they are settled."""
+class InFlight:
+    """The items of this process, from their claim until they are finished or given back."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -66,7 +66,7 @@ class Flight:
             self._items.update(items)
 
     def remove(self, items: Iterable[Item]) -> None:
-        """Let go of items that are settled, or lost to another worker."""
+        """Let go of items that are finished, given back, or lost to another worker."""
         with self._changed:
             self._items.difference_update(items)
             self._changed.notify_all()

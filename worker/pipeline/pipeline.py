@@ -1,4 +1,4 @@
-"""The pipeline of a process: the ids of a message go in, and every job among them is settled by and by."""
+"""The pipeline of a process: the ids of a message go in, and every job among them is finished or given back."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,9 +8,9 @@ from worker.errors import StoppingError
 from worker.jobs.claims import claim_jobs, suspects_among
 from worker.models.predictors import Predictors
 from worker.pipeline.batch_size import IN_ALL, LARGEST, BatchSizes
-from worker.pipeline.in_flight import Flight
+from worker.pipeline.in_flight import InFlight
 from worker.pipeline.parallelism import forward_passes
-from worker.pipeline.threads import Line
+from worker.pipeline.threads import StageThreads
 from worker.pipeline.watchdog import give_up
 from worker.settings import Settings
 
@@ -20,7 +20,7 @@ _LOOK_S = 0.5  # how often one who waits looks whether to stop
 class Pipeline:
     """What a worker does with the job ids of one message; to be used by one thread. Its own threads start with work.
 
-    `on_settled` is called, by a thread of its own, when some jobs have ended.
+    `on_finished` is called, by a thread of its own, when some jobs have ended.
     """
 
     def __init__(
@@ -28,31 +28,31 @@ class Pipeline:
         database: Database,
         predictors: Predictors,
         settings: Settings,
-        on_settled: Callable[[], None] = lambda: None,
+        on_finished: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._predictors = predictors
         self._settings = settings
-        self._on_settled = on_settled
-        self._flight = Flight()
+        self._on_finished = on_finished
+        self._in_flight = InFlight()
         passes, _ = forward_passes(default_device())
         self._sizes = BatchSizes(settings.batch_size, largest=max(1, min(LARGEST, IN_ALL // passes)))
-        self._line: Line | None = None
+        self._threads: StageThreads | None = None
         self._is_stopping = False
 
     def run(self, job_ids: Sequence[int]) -> int:
-        """Run the jobs that are still to be run, wait until they are settled, and return how many they were."""
+        """Run the jobs that are still to be run, wait until they are finished, and return how many they were."""
         count = self.accept(job_ids)
-        self._flight.wait_until_empty()
+        self._in_flight.wait_until_empty()
         return count
 
     def accept(self, job_ids: Sequence[int]) -> int:
         """Claim the jobs that are still to be run, and return how many as soon as they are on their way.
 
-        It waits for room first. A suspect goes when all others have gone, and nothing goes until it is settled: if it
-        takes the process with it, it takes nobody else. Raises DatabaseError, StoppingError.
+        It waits for room first. A suspect enters alone: after all others are finished, and before any other enters. If
+        it kills the process, no other job is lost with it. Raises DatabaseError, StoppingError.
         """
-        self._wait(lambda: self._flight.wait_for_room(self._room, _LOOK_S))
+        self._wait(lambda: self._in_flight.wait_for_room(self._room, _LOOK_S))
         count = self._enter(job_ids, suspects=False)
         if count < len(job_ids):
             for job_id in suspects_among(self._database, job_ids):
@@ -63,7 +63,7 @@ class Pipeline:
 
     def is_idle(self) -> bool:
         """Whether nothing is in flight."""
-        return self._flight.wait_until_empty(0)
+        return self._in_flight.wait_until_empty(0)
 
     def stop_soon(self) -> None:
         """Take no more work, and let nobody wait for it; a signal handler may call this."""
@@ -74,13 +74,13 @@ class Pipeline:
 
         It may be used again after that.
         """
-        if self._line is not None and not self._line.close(self._settings.stop_s):
-            give_up(self._database, self._flight, [], self._settings, f"not done in {self._settings.stop_s:g} s")
-        self._line = None
+        if self._threads is not None and not self._threads.close(self._settings.stop_s):
+            give_up(self._database, self._in_flight, [], self._settings, f"not done in {self._settings.stop_s:g} s")
+        self._threads = None
         self._is_stopping = False
 
     def _is_empty(self) -> bool:
-        return self._flight.wait_until_empty(_LOOK_S)
+        return self._in_flight.wait_until_empty(_LOOK_S)
 
     def _wait(self, is_over: Callable[[], bool]) -> None:
         while not is_over():
@@ -95,8 +95,8 @@ class Pipeline:
         settings = self._settings
         claims = claim_jobs(self._database, job_ids, settings.worker_name, settings.lease_s, suspects=suspects)
         if claims:
-            if self._line is None:
-                parts = self._database, self._predictors, settings, self._flight, self._sizes
-                self._line = Line(*parts, self._on_settled)
-            self._line.enter(claims)
+            if self._threads is None:
+                parts = self._database, self._predictors, settings, self._in_flight, self._sizes
+                self._threads = StageThreads(*parts, self._on_finished)
+            self._threads.enter(claims)
         return len(claims)

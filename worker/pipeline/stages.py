@@ -4,16 +4,16 @@ import logging
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from sqlalchemy.orm import Session
-
 from classifier.images.tensors import stacked
 from worker.catalog.serving import serving_release
 from worker.db.engine import Database
+from worker.db.statements.locks import hold_assets
+from worker.db.transaction import Transaction
 from worker.errors import DatabaseError, RetryableError
 from worker.fetch.fetcher import Fetcher
 from worker.jobs.claims import Failure, held_claims
-from worker.jobs.transitions import mark_failed, mark_succeeded, release, try_again
-from worker.labels.storage import hold_assets, store_predictions
+from worker.jobs.transitions import give_back, mark_failed, mark_succeeded, try_again
+from worker.labels.storage import store_predictions
 from worker.pipeline.in_flight import Item
 from worker.pipeline.log_context import claim_fields
 from worker.settings import Settings
@@ -51,20 +51,20 @@ def predict_items(items: Sequence[Item]) -> None:
 
 def store_items(items: Sequence[Item], database: Database, settings: Settings) -> None:
     """Stage store: labels, decisions and states of the items in one transaction, fenced by their attempts."""
-    with stage("store"), database.write() as session:
-        held = set(held_claims(session, [item.claim for item in items]))
+    with stage("store"), database.write() as tx:
+        held = set(held_claims(tx, [item.claim for item in items]))
         alive = [item for item in items if item.claim in held]
         predicted = sorted((item for item in alive if item.prediction is not None), key=_answered_by)
         if predicted:
-            hold_assets(session, [item.claim.asset_id for item in predicted])
+            hold_assets(tx, [item.claim.asset_id for item in predicted])
         for _, group in groupby(predicted, key=_answered_by):
-            _store_predictions(database, session, list(group))
+            _store_predictions(tx, list(group))
         failed = [Failure(item.claim, item.code, str(item.error)) for item in alive if item.code is not None]
-        mark_failed(database, session, failed)
+        mark_failed(tx, failed)
         for item in alive:
             if item.error is not None and item.code is None:
-                _give_back(database, session, item, settings)
-        release(database, session, [item.claim for item in alive if item.is_released])
+                _try_again(tx, item, settings)
+        give_back(tx, [item.claim for item in alive if item.is_given_back])
     for failure in failed:
         fields = claim_fields(failure.claim)
         log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message, extra=fields)
@@ -73,7 +73,7 @@ def store_items(items: Sequence[Item], database: Database, settings: Settings) -
 def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> None:
     """Run an action on items, and where it fails on each half of them, so that only the culprit keeps the error.
 
-    Raises DatabaseError, which is nobody's fault.
+    Raises DatabaseError, for which no item is to blame.
     """
     if not items:
         return
@@ -96,19 +96,19 @@ def _answered_by(item: Item) -> tuple[int, str]:
     return item.claim.bundle_id, item.predictor.hierarchy.release if item.predictor else ""
 
 
-def _store_predictions(database: Database, session: Session, items: Sequence[Item]) -> None:
+def _store_predictions(tx: Transaction, items: Sequence[Item]) -> None:
     if not items or (predictor := items[0].predictor) is None:
         return
-    serving = serving_release(session, items[0].claim.bundle_id)
+    serving = serving_release(tx, items[0].claim.bundle_id)
     if serving.release != predictor.hierarchy.release:  # another one was activated meanwhile: answer anew, in that
-        release(database, session, [item.claim for item in items])
+        give_back(tx, [item.claim for item in items])
         return
-    store_predictions(session, [(i.claim, i.prediction) for i in items if i.prediction is not None], serving.id)
-    mark_succeeded(database, session, [item.claim for item in items])
+    store_predictions(tx, [(i.claim, i.prediction) for i in items if i.prediction is not None], serving.id)
+    mark_succeeded(tx, [item.claim for item in items])
 
 
-def _give_back(database: Database, session: Session, item: Item, settings: Settings) -> None:
+def _try_again(tx: Transaction, item: Item, settings: Settings) -> None:
     code = None if isinstance(item.error, RetryableError) else Code.INTERNAL_ERROR
     message = f"{type(item.error).__name__}: {item.error}"
     attempts, wait_s = settings.max_attempts, settings.retry_base_s
-    try_again(database, session, [item.claim], message, max_attempts=attempts, wait_s=wait_s, code=code)
+    try_again(tx, [item.claim], message, max_attempts=attempts, wait_s=wait_s, code=code)

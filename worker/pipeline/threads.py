@@ -1,4 +1,4 @@
-"""The line that claimed jobs go along: threads that fetch and decode, some for the model, one for the store."""
+"""The threads that take claimed jobs through the stages: to fetch, to decode, for the model, and one for the store."""
 
 import logging
 import os
@@ -21,12 +21,12 @@ from worker.fetch.fetcher import Fetcher
 from worker.jobs.claims import Claim
 from worker.models.predictors import Predictors
 from worker.pipeline.batch_size import BatchSizes
-from worker.pipeline.batcher import Ready
-from worker.pipeline.in_flight import Flight, Item, Stage
+from worker.pipeline.batcher import Batcher
+from worker.pipeline.in_flight import InFlight, Item, Stage
 from worker.pipeline.log_context import about
 from worker.pipeline.parallelism import forward_passes
 from worker.pipeline.stages import decode_content, fetch_content, isolate, predict_items, store_items
-from worker.pipeline.watchdog import Keeper
+from worker.pipeline.watchdog import Watchdog
 from worker.settings import Settings
 from worker.states import Code
 from worker.telemetry.redaction import redacted
@@ -39,26 +39,26 @@ _PAUSE_S = 0.5  # before the database is asked again when it did not answer
 _STORE_AHEAD = 2  # batches of each forward pass that may wait for the store while the model goes on
 
 
-class Line:
-    """A running line. What enters is settled, or given back, or left to its lease when the database is away."""
+class StageThreads:
+    """Running threads. Each claim that enters is finished, or given back, or left to its lease without a database."""
 
     def __init__(
         self,
         database: Database,
         predictors: Predictors,
         settings: Settings,
-        flight: Flight,
+        in_flight: InFlight,
         sizes: BatchSizes,
-        on_settled: Callable[[], None],
+        on_finished: Callable[[], None],
     ) -> None:
         self._database = database
         self._predictors = predictors
         self._settings = settings
-        self._flight = flight
-        self._ready = Ready()
+        self._in_flight = in_flight
+        self._batcher = Batcher()
         self._sizes = sizes
         self._fetcher = Fetcher(settings)
-        self._on_settled = on_settled
+        self._on_finished = on_finished
         self._is_closing = threading.Event()
         passes, self._pass_threads = forward_passes(default_device())
         self._to_store: Queue[list[Item] | None] = Queue(_STORE_AHEAD * passes)
@@ -72,36 +72,36 @@ class Line:
             for number in range(passes)
         ]
         self._store_thread = threading.Thread(target=self._store_all, name="cladist-store", daemon=True)
-        self._keeper = Keeper(database, flight, settings)
+        self._watchdog = Watchdog(database, in_flight, settings)
         for thread in (*self._models, self._store_thread):
             thread.start()
-        self._keeper.start()
+        self._watchdog.start()
 
     def enter(self, claims: Sequence[Claim]) -> None:
-        """Send claims down the line."""
+        """Take claims in."""
         items = [Item(claim) for claim in claims]
-        self._flight.add(items)
+        self._in_flight.add(items)
         items.sort(key=lambda item: item.claim.bundle_id)
         try:
             for bundle_id, group in groupby(items, key=lambda item: item.claim.bundle_id):
                 self._enter_bundle(bundle_id, list(group))
         except DatabaseError:
-            self._flight.remove(item for item in items if item.predictor is None and item.stage is Stage.WAITING)
+            self._in_flight.remove(item for item in items if item.predictor is None and item.stage is Stage.WAITING)
             raise
 
     def close(self, grace_s: float) -> bool:
         """Finish what was begun, give back what was not, and end all threads. False when that takes too long."""
         self._is_closing.set()
-        if not self._flight.wait_until_empty(grace_s):
+        if not self._in_flight.wait_until_empty(grace_s):
             return False
         self._fetchers.shutdown()
         self._decoders.shutdown()
-        self._ready.close()
+        self._batcher.close()
         for thread in self._models:
             thread.join()
         self._to_store.put(None)
         self._store_thread.join()
-        self._keeper.stop()
+        self._watchdog.stop()
         return True
 
     def _enter_bundle(self, bundle_id: int, items: Sequence[Item]) -> None:
@@ -118,7 +118,7 @@ class Line:
             log.exception("bundle %d cannot be loaded", bundle_id)
             self._fail_all(items, error)
         else:
-            self._ready.expect(predictor, len(items), batch_size)
+            self._batcher.expect(predictor, len(items), batch_size)
             for item in items:
                 item.predictor = predictor
                 self._fetchers.submit(self._fetch, item)
@@ -131,7 +131,7 @@ class Line:
             return alone.submit(self._sizes.measure, predictor).result()
 
     def _fail_all(self, items: Sequence[Item], error: Exception, code: Code | None = None) -> None:
-        self._ready.expect(None, len(items), len(items))
+        self._batcher.expect(None, len(items), len(items))
         for item in items:
             item.fail(error, code)
             self._put(item)
@@ -143,7 +143,7 @@ class Line:
             self._contents.release()
             self._put(item)
         else:
-            self._flight.enter(Stage.WAITING, [item])
+            self._in_flight.enter(Stage.WAITING, [item])
             self._decoders.submit(self._decode, item)
 
     def _decode(self, item: Item) -> None:
@@ -152,12 +152,12 @@ class Line:
         self._put(item)
 
     def _attempt(self, item: Item, stage: Stage, action: Callable[[], None]) -> None:
-        """Do a stage of one item, which keeps the error if there is one; untried when the line is about to close."""
-        item.is_released = self._is_closing.is_set()
-        if item.is_released:
+        """Do a stage of one item, which keeps the error if there is one; untried when these threads are to end."""
+        item.is_given_back = self._is_closing.is_set()
+        if item.is_given_back:
             item.content = None
             return
-        self._flight.enter(stage, [item])
+        self._in_flight.enter(stage, [item])
         try:
             with about([item.claim]):
                 action()
@@ -170,26 +170,26 @@ class Line:
             item.fail(error)
 
     def _put(self, item: Item) -> None:
-        self._flight.enter(Stage.READY, [item])
-        self._ready.put(item)
+        self._in_flight.enter(Stage.READY, [item])
+        self._batcher.put(item)
 
     def _predict_all(self) -> None:
         torch.set_num_threads(self._pass_threads)
-        while (batch := self._ready.take()) is not None:
-            self._flight.enter(Stage.PREDICT, batch)
+        while (batch := self._batcher.take()) is not None:
+            self._in_flight.enter(Stage.PREDICT, batch)
             with about([item.claim for item in batch]):
                 isolate(predict_items, [item for item in batch if item.pixels is not None])
             self._to_store.put(batch)
 
     def _store_all(self) -> None:
         while (batch := self._waiting_batches()) is not None:
-            self._flight.enter(Stage.STORE, batch)
+            self._in_flight.enter(Stage.STORE, batch)
             try:
                 self._insist(lambda batch=batch: self._store(batch))  # type: ignore[misc]
             except Exception:
                 log.exception("a batch of %d jobs could not be stored: their leases will end", len(batch))
-            self._flight.remove(batch)
-            self._on_settled()
+            self._in_flight.remove(batch)
+            self._on_finished()
 
     def _waiting_batches(self) -> list[Item] | None:
         """All that waits for the store, for one transaction: a slow database has fewer to do. None at the end."""

@@ -1,4 +1,4 @@
-"""The keeper of what is in flight: it extends leases, and ends a process in which a job stands still."""
+"""The watchdog: it extends the leases of what is in flight, and ends a process in which a job stands still."""
 
 import logging
 import os
@@ -6,13 +6,12 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from sqlalchemy.orm import Session
-
 from worker.db.engine import Database
+from worker.db.transaction import Transaction
 from worker.errors import DatabaseError
 from worker.jobs.claims import Claim, extend_leases, held_claims
-from worker.jobs.transitions import release, try_again
-from worker.pipeline.in_flight import Flight, Item
+from worker.jobs.transitions import give_back, try_again
+from worker.pipeline.in_flight import InFlight, Item
 from worker.settings import Settings
 from worker.states import Code
 
@@ -25,15 +24,15 @@ _NAMED = 5  # stuck jobs that the log names
 _LAST_WORDS_S = 5.0  # for giving back what is in flight before the process ends itself
 
 
-class Keeper:
+class Watchdog:
     """A thread beside the pipeline; a missed beat is made up by the next."""
 
-    def __init__(self, database: Database, flight: Flight, settings: Settings) -> None:
+    def __init__(self, database: Database, in_flight: InFlight, settings: Settings) -> None:
         self._database = database
-        self._flight = flight
+        self._in_flight = in_flight
         self._settings = settings
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="cladist-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="cladist-watchdog", daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -48,10 +47,10 @@ class Keeper:
         settings = self._settings
         pause_s = min(settings.lease_s / _BEATS_PER_LEASE, settings.stuck_s / _LOOKS_PER_LIMIT)
         while not self._stop.wait(pause_s):
-            stuck = self._flight.stuck(settings.stuck_s)
+            stuck = self._in_flight.stuck(settings.stuck_s)
             if stuck:
-                give_up(self._database, self._flight, stuck, settings, f"stood still for {settings.stuck_s:g} s")
-            claims = [item.claim for item in self._flight.items()]
+                give_up(self._database, self._in_flight, stuck, settings, f"stood still for {settings.stuck_s:g} s")
+            claims = [item.claim for item in self._in_flight.items()]
             try:
                 if claims:
                     extend_leases(self._database, claims, settings.lease_s)
@@ -59,29 +58,29 @@ class Keeper:
                 log.warning("heartbeat: %s", error)
 
 
-def give_up(database: Database, flight: Flight, stuck: Sequence[Item], settings: Settings, why: str) -> NoReturn:
+def give_up(database: Database, in_flight: InFlight, stuck: Sequence[Item], settings: Settings, why: str) -> NoReturn:
     """End this process now: the stuck jobs are charged and will run alone, all others are given back untried.
 
     Threads cannot be stopped, so the process must be. When the database does not answer, the leases end by themselves.
     """
     for item in stuck[:_NAMED]:
         log.critical("job %d, %s: %s in stage %s", item.claim.job_id, item.claim.uri, why, item.stage)
-    in_flight = flight.items()
-    log.critical("%s: this worker ends itself, with %d jobs in flight", why, len(in_flight))
+    items = in_flight.items()
+    log.critical("%s: this worker ends itself, with %d jobs in flight", why, len(items))
     last = threading.Timer(_LAST_WORDS_S, os._exit, (EXIT_STUCK,))
     last.daemon = True
     last.start()
     blamed = {item.claim.job_id for item in stuck}
     try:
-        with database.write() as session:
-            held = held_claims(session, [item.claim for item in in_flight])
-            _blame(database, session, [claim for claim in held if claim.job_id in blamed], settings, why)
-            release(database, session, [claim for claim in held if claim.job_id not in blamed])
+        with database.write() as tx:
+            held = held_claims(tx, [item.claim for item in items])
+            _blame(tx, [claim for claim in held if claim.job_id in blamed], settings, why)
+            give_back(tx, [claim for claim in held if claim.job_id not in blamed])
     except DatabaseError as error:
         log.warning("nothing could be given back: %s", error)
     os._exit(EXIT_STUCK)
 
 
-def _blame(database: Database, session: Session, claims: Sequence[Claim], settings: Settings, why: str) -> None:
+def _blame(tx: Transaction, claims: Sequence[Claim], settings: Settings, why: str) -> None:
     attempts, wait_s = settings.max_attempts, settings.retry_base_s
-    try_again(database, session, claims, why, max_attempts=attempts, wait_s=wait_s, code=Code.WORKER_LOST)
+    try_again(tx, claims, why, max_attempts=attempts, wait_s=wait_s, code=Code.WORKER_LOST)

@@ -21,7 +21,7 @@ class Services:
     database: Database
     app: Celery
     pipeline: Pipeline
-    settled: threading.Event = field(default_factory=threading.Event)  # some jobs of this process have ended
+    finished: threading.Event = field(default_factory=threading.Event)  # some jobs of this process have ended
 
     def close(self) -> None:
         """End the pipeline's threads and close the database."""
@@ -33,8 +33,8 @@ def bootstrap(settings: Settings) -> Services:
     """Make all parts; raises DatabaseError when the database cannot be used."""
     database = open_database(settings.database_url)
     app = make_app(settings)
-    settled = threading.Event()
+    finished = threading.Event()
     predictors = Predictors(database, settings.bundles_in_memory, settings.precision)
-    pipeline = Pipeline(database, predictors, settings, settled.set)
+    pipeline = Pipeline(database, predictors, settings, finished.set)
     register_tasks(app, pipeline)
-    return Services(settings, database, app, pipeline, settled)
+    return Services(settings, database, app, pipeline, finished)

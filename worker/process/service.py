@@ -32,7 +32,7 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     stop = threading.Event()
     publish = publisher(services.app)
     threads = [
-        _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services, publish), services.settled),
+        _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services, publish), services.finished),
         _repeat("reaper", stop, services.settings.reap_s, lambda: _reap(services, services.settings.republish_s)),
     ]
     if services.settings.retention_days:
@@ -84,7 +84,7 @@ def _stop_when_done(services: Services) -> None:
 def _repeat(
     name: str, stop: threading.Event, pause_s: float, action: Callable[[], None], wake: threading.Event | None = None
 ) -> threading.Thread:
-    """Run an action again and again in a thread; `wake` cuts a pause short. The world's faults are outlived."""
+    """Run an action again and again in a thread; `wake` cuts a pause short. It outlives transient errors."""
 
     def loop() -> None:
         while not stop.is_set():

@@ -24,8 +24,8 @@ Run = Callable[..., tuple[int, str]]
 def release_id(database: Database) -> int:
     """The shop's release, stored beside another of nodes with the same ids and names."""
     with database.write() as session:
-        add_release(database, session, Taxonomy([*SHOP, Node("toys", "Toys")]), "other")
-        return add_release(database, session, SHOP).id
+        add_release(session, Taxonomy([*SHOP, Node("toys", "Toys")]), "other")
+        return add_release(session, SHOP).id
 
 
 @pytest.mark.parametrize(("wanted", "node_id"), FOUND)

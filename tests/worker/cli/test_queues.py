@@ -15,7 +15,7 @@ from worker.states import Status
 def let_die(database: Database) -> None:
     """Let all jobs have died forty days ago."""
     with database.write() as session:
-        past = database.now(session) - timedelta(days=40)
+        past = session.now() - timedelta(days=40)
         values = {"status": Status.DEAD, "finished_at": past, "created_at": past, "code": "out_of_attempts"}
         session.execute(update(JobRow).values(values))
         session.execute(delete(OutboxRow))

@@ -50,7 +50,7 @@ def test_a_person_sees_a_lost_worker(runner: CliRunner, services: Services, subm
     ids = submitted(["file:///a.png"])
     claim_jobs(services.database, ids, "[red]host:1", 60)
     with services.database.write() as session:
-        past = services.database.now(session).replace(year=2020)
+        past = session.now().replace(year=2020)
         session.execute(update(JobRow).values(lease_until=past))
     done = runner.invoke(top, ["--once"])
     assert done.exit_code == 0, done.output

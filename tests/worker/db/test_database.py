@@ -72,8 +72,8 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_the_database_clock_moves_forward(database: Database) -> None:
     """Two readings in one transaction differ: leases are measured in real time, not in transaction time."""
     with database.read() as session:
-        first = database.now(session)
-        assert database.now(session) > first
+        first = session.now()
+        assert session.now() > first
         assert first.utcoffset() is not None
 
 

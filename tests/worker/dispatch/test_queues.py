@@ -2,18 +2,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
-from typing import Any
 
 import pytest
 from fake_broker import Broker, relay, run
-from sqlalchemy import event, select, text, update
+from plans import explained
+from sqlalchemy import select, text, update
 
 from worker.db.engine import Database
 from worker.db.tables import QueueRow, TenantRow
+from worker.db.transaction import Transaction
 from worker.dispatch.queues import Destination, Terms, find_queue, list_queues, pause_queue, set_queue
 from worker.dispatch.relay import relay_once
 from worker.errors import LookupFailedError, SubmissionError
@@ -166,9 +166,9 @@ def test_a_paused_queue_publishes_nothing_until_it_is_resumed(database: Database
 def test_a_rate_holds_over_all_relays(database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bucket is in the database: a second relay finds it as the first left it, until time has passed."""
     with database.read() as session:
-        begin = database.now(session)
+        begin = session.now()
     passed_s = [0.0]
-    monkeypatch.setattr(database, "now", lambda _session: begin + timedelta(seconds=passed_s[0]))
+    monkeypatch.setattr(Transaction, "now", lambda _tx: begin + timedelta(seconds=passed_s[0]))
     set_queue(database, "default", Terms(rate_per_s=5))
     put(database, 30)
     assert relay(database, broker) == 5
@@ -185,7 +185,7 @@ def test_a_clock_that_is_set_back_stops_no_queue(database: Database, broker: Bro
     set_queue(database, "default", Terms(rate_per_s=5))
     put(database, 30)
     with database.write() as session:
-        future = database.now(session) + timedelta(hours=1)
+        future = session.now() + timedelta(hours=1)
         session.execute(update(QueueRow).values(refilled_at=future, tokens=2.0))
     assert relay(database, broker) == 2
     with database.read() as session:
@@ -212,34 +212,13 @@ def test_no_round_reads_a_whole_line(database: Database, broker: Broker) -> None
     """No statement of a round must scan a table: an index leads to what is next, however long the lines are."""
     for number in range(30):
         put(database, 10, tenant=f"t{number}")
-    plans = explained(database, lambda: relay(database, broker, ahead=2, window=64))
+    plans = explained(database, lambda: relay(database, broker, ahead=2, window=64), seqscan=False)
+    assert len(plans) >= 5
     for statement, plan in plans:
         scans = [line for line in plan if re.search(r"(Seq Scan on|SCAN) (outbox|jobs)(?!.*USING)", line)]
         assert not scans, (statement, plan)
         if "published_at IS NOT NULL" in statement:  # of all that is queued, only what is published is counted
             assert any("ix_jobs_published" in line for line in plan), (statement, plan)
-
-
-def explained(database: Database, action: Callable[[], object]) -> list[tuple[str, list[str]]]:
-    """The plans of all SELECTs that an action makes."""
-    found: list[tuple[str, Any]] = []
-
-    def listen(_connection: object, _cursor: object, statement: str, parameters: Any, *_more: object) -> None:
-        found.append((statement, parameters))
-
-    event.listen(database.engine, "before_cursor_execute", listen)
-    action()
-    event.remove(database.engine, "before_cursor_execute", listen)
-    selects = [(said, values) for said, values in found if said.lstrip().startswith(("SELECT", "WITH"))]
-    assert len(selects) >= 5
-    how = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
-    with database.engine.connect() as connection:
-        if not database.is_sqlite:  # where tables are small, it would rather scan
-            connection.exec_driver_sql("SET enable_seqscan = off")
-        return [
-            (said, [str(row[-1]) for row in connection.exec_driver_sql(f"{how} {said}", values)])
-            for said, values in selects
-        ]
 
 
 def test_an_unknown_queue_and_a_nameless_tenant_are_refused(database: Database) -> None:

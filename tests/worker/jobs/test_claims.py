@@ -12,7 +12,7 @@ from worker.db.engine import Database
 from worker.db.tables import JobRow
 from worker.dispatch.relay import relay_once
 from worker.jobs.claims import claim_jobs, held_claims
-from worker.jobs.transitions import release
+from worker.jobs.transitions import give_back
 
 pytestmark = pytest.mark.usefixtures("bundle")
 
@@ -53,7 +53,7 @@ def test_what_is_released_was_never_claimed(database: Database, submitted: Submi
     (job_id,) = submitted(["file:///a.png"])
     claims = claim_jobs(database, [job_id], "first", 60.0)
     with database.write() as session:
-        release(database, session, held_claims(session, claims))
+        give_back(session, held_claims(session, claims))
     with database.read() as session:
         job = session.scalars(select(JobRow)).one()
         assert (job.status, job.attempt, job.code, job.lease_until) == ("queued", 0, None, None)

@@ -108,8 +108,8 @@ def test_an_asset_that_lost_its_node_is_stale(services: Services, labelled: list
     database = services.database
     kept = Taxonomy(node for node in tiny_taxonomy if node.id in {"shape", "colour", "round", "square"})
     with database.write() as session:
-        old, new = find_release(session, "default").id, add_release(database, session, kept).id
-    outcome = apply_relabelling(database, old, new, NO_MAPPING, heard=lambda _done: None)
+        old, new = find_release(session, "default").id, add_release(session, kept).id
+    outcome = apply_relabelling(database, old, new, NO_MAPPING, on_progress=lambda _done: None)
     with database.read() as session:
         listed = {asset for (asset,) in session.query(ReviewRow.asset_id)}
     assert outcome.reviews > 0
@@ -126,7 +126,7 @@ def test_a_bundle_answers_in_the_active_release(
         Node(n.id, f"new {n.name}", n.parents, assignable=n.assignable) for n in tiny_taxonomy if n.id != "ring"
     )
     with database.write() as session:
-        row = add_release(database, session, renamed)
+        row = add_release(session, renamed)
         activate_release(session, row)
         number, content = row.id, row.release
     jobs = submitted(make_images(4))

@@ -30,7 +30,7 @@ def count(database: Database, table: type) -> int:
 def end(database: Database, ids: list[int], status: Status, days_ago: float) -> None:
     """Let jobs have been submitted and ended so many days ago."""
     with database.write() as session:
-        past = database.now(session) - timedelta(days=days_ago)
+        past = session.now() - timedelta(days=days_ago)
         values = {"status": status, "finished_at": past, "created_at": past, "attempt": 3, "code": "out_of_attempts"}
         session.execute(update(JobRow).where(JobRow.id.in_(ids)).values(values))
         session.execute(text("DELETE FROM outbox WHERE job_id <= :last AND job_id >= :first"),

@@ -44,7 +44,7 @@ def test_a_key_that_two_use_at_once_gives_both_the_same_job(database: Database) 
     request = Request("file:///a", "k")
     with ThreadPoolExecutor(1) as pool:
         with database.write() as session:
-            first = _add_jobs(database, session, [request], DEFAULT_DESTINATION)
+            first = _add_jobs(session, [request], DEFAULT_DESTINATION)
             second = pool.submit(lambda: list(submit(database, [request])))
             wait([second], timeout=0.5)
         assert second.result() == [first]

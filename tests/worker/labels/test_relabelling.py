@@ -129,7 +129,7 @@ Released = Callable[..., tuple[ReleaseRow, ReleaseRow]]
 def releases(database: Database) -> tuple[int, int]:
     """Both releases, stored; the older one is active."""
     with database.write() as session:
-        return add_release(database, session, BEFORE, "shop").id, add_release(database, session, AFTER, "shop").id
+        return add_release(session, BEFORE, "shop").id, add_release(session, AFTER, "shop").id
 
 
 def fill(database: Database, release_id: int, assets: int) -> None:
@@ -168,7 +168,7 @@ def test_apply_moves_all_and_rollback_restores_all(database: Database, releases:
     """Old rows stay; every asset has labels on the new release or is listed; a second apply changes nothing."""
     fill(database, releases[0], 200)
     before = table(database, "labels")
-    first = apply_relabelling(database, *releases, MAPPING, batch=30, heard=quiet)
+    first = apply_relabelling(database, *releases, MAPPING, batch=30, on_progress=quiet)
     after = table(database, "labels")
     assert first.changed
     assert first.assets == 200
@@ -183,7 +183,7 @@ def test_apply_moves_all_and_rollback_restores_all(database: Database, releases:
     assert moved | listed == set(range(1, 201))
     assert sources == {("model", first.relabelling), ("human", first.relabelling)}
     assert active(database) != []
-    second = apply_relabelling(database, *releases, MAPPING, batch=30, heard=quiet)
+    second = apply_relabelling(database, *releases, MAPPING, batch=30, on_progress=quiet)
     assert not second.changed
     assert table(database, "labels") == after
     rollback_relabelling(database, *releases, batch=30)
@@ -191,13 +191,13 @@ def test_apply_moves_all_and_rollback_restores_all(database: Database, releases:
     assert table(database, "reviews") == []
     with database.read() as session:
         assert active(database) == [session.get_one(ReleaseRow, releases[0]).release]
-    third = apply_relabelling(database, *releases, MAPPING, batch=1000, heard=quiet)
+    third = apply_relabelling(database, *releases, MAPPING, batch=1000, on_progress=quiet)
     assert (third.assets, third.labels) == (first.assets, first.labels)
 
 
 def test_the_new_release_is_active_after_apply(database: Database, releases: tuple[int, int]) -> None:
     fill(database, releases[0], 3)
-    apply_relabelling(database, *releases, MAPPING, heard=quiet)
+    apply_relabelling(database, *releases, MAPPING, on_progress=quiet)
     with database.read() as session:
         assert find_release(session, "shop").id == releases[1]
 
@@ -213,7 +213,7 @@ def test_labels_given_on_the_new_release_itself_stay(database: Database, release
     with database.write() as session:
         session.execute(insert(LabelRow), own)
     before = table(database, "labels")
-    apply_relabelling(database, *releases, MAPPING, heard=quiet)
+    apply_relabelling(database, *releases, MAPPING, on_progress=quiet)
     query = select(LabelRow.confidence, LabelRow.source).where(
         LabelRow.asset_id == 4, LabelRow.release_id == releases[1], LabelRow.node_id == "B"
     )
@@ -262,15 +262,15 @@ def test_labels_given_while_it_runs_are_carried_too(
     services.pipeline.run(submitted(uris))
     same = Taxonomy([Node(n.id, f"{n.name}!", n.parents, assignable=n.assignable) for n in tiny_taxonomy])
     with database.write() as session:
-        old, new = find_release(session, "default").id, add_release(database, session, same).id
+        old, new = find_release(session, "default").id, add_release(session, same).id
 
     def work_behind_the_cursor(done: int) -> None:
         if done == 3:
             with database.write() as session:
                 session.execute(update(LabelRow).where(LabelRow.release_id == old).values(confidence=0.125))
-                session.execute(update(JobRow).values(finished_at=database.now(session)))
+                session.execute(update(JobRow).values(finished_at=session.now()))
 
-    apply_relabelling(database, old, new, NO_MAPPING, batch=3, heard=work_behind_the_cursor)
+    apply_relabelling(database, old, new, NO_MAPPING, batch=3, on_progress=work_behind_the_cursor)
     with database.read() as session:
         assert set(session.scalars(select(LabelRow.confidence).where(LabelRow.release_id == new))) == {0.125}
 
@@ -281,13 +281,13 @@ def test_moves_that_make_no_sense_are_refused(database: Database, releases: tupl
     with pytest.raises(LookupFailedError, match="nothing to roll back"):
         rollback_relabelling(database, *releases)
     with pytest.raises(InvalidMoveError, match="both releases are the same"):
-        apply_relabelling(database, releases[0], releases[0], NO_MAPPING, heard=quiet)
-    apply_relabelling(database, *releases, MAPPING, heard=quiet)
+        apply_relabelling(database, releases[0], releases[0], NO_MAPPING, on_progress=quiet)
+    apply_relabelling(database, *releases, MAPPING, on_progress=quiet)
     with pytest.raises(InvalidMoveError, match="another mapping"):
-        apply_relabelling(database, *releases, NO_MAPPING, heard=quiet)
+        apply_relabelling(database, *releases, NO_MAPPING, on_progress=quiet)
     with database.write() as session:
-        third = add_release(database, session, Taxonomy([Node("A", "A"), Node("B", "B")]), "shop").id
-    apply_relabelling(database, releases[1], third, NO_MAPPING, heard=quiet)
+        third = add_release(session, Taxonomy([Node("A", "A"), Node("B", "B")]), "shop").id
+    apply_relabelling(database, releases[1], third, NO_MAPPING, on_progress=quiet)
     with pytest.raises(InvalidMoveError, match="moved these labels on"):
         rollback_relabelling(database, *releases)
     rollback_relabelling(database, releases[1], third)
@@ -315,7 +315,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_nothing(
     assert done.returncode == 0, done.stderr
     interrupted = {row[:-1] for row in table(database, "labels")}
     rollback_relabelling(database, *releases)
-    apply_relabelling(database, *releases, MAPPING, heard=quiet)
+    apply_relabelling(database, *releases, MAPPING, on_progress=quiet)
     assert {row[:-1] for row in table(database, "labels")} == interrupted
 
 

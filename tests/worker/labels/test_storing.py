@@ -48,7 +48,7 @@ def test_answers_of_two_releases_are_not_mixed_when_stored_together(
     before = Predictors(database).get(claims[0].bundle_id)
     with database.write() as session:
         renamed = Taxonomy([Node("shape", "Form"), Node("square", "Square", ("shape",)), Node("colour", "Colour")])
-        new_id = add_release(database, session, renamed, find_release(session, "default").name, activate=True).id
+        new_id = add_release(session, renamed, find_release(session, "default").name, activate=True).id
     after = Predictors(database).get(claims[0].bundle_id)
     found = [answered(claims[0], after), answered(claims[1], before)]
     store_items(found if newest_first else found[::-1], database, settings)

@@ -99,7 +99,7 @@ def test_a_worker_that_consumes_nothing_is_found_out(
     """Jobs are published and the broker has lost them: connected, idle, and not alive."""
     submitted(["file:///a.png"])
     with services.database.write() as session:
-        late = services.database.now(session) + timedelta(minutes=5)  # the reaper is not to mend it meanwhile
+        late = session.now() + timedelta(minutes=5)  # the reaper is not to mend it meanwhile
         session.execute(update(JobRow).values(published_at=late))
         session.query(OutboxRow).delete()
     with monitored_worker(settings, stall_s=2.0) as (_, port):
@@ -139,14 +139,14 @@ def test_a_transaction_that_fails_counts_no_job(services: Services, submitted: S
 
     def fail() -> None:
         with database.write() as session:
-            mark_succeeded(database, session, claims)
+            mark_succeeded(session, claims)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     assert ended() == before
     with database.write() as session:
-        mark_succeeded(database, session, claims)
+        mark_succeeded(session, claims)
     assert ended() == before + 1
 
 

@@ -14,7 +14,7 @@ from classifier.inference.prediction import AssetPrediction
 from classifier.inference.predictor import Predictor
 from worker.jobs.claims import Claim
 from worker.pipeline.batch_size import LARGEST, BatchSizes, measure_batch_size
-from worker.pipeline.batcher import Ready
+from worker.pipeline.batcher import Batcher
 from worker.pipeline.in_flight import Item
 from worker.pipeline.parallelism import forward_passes
 
@@ -33,46 +33,46 @@ def items(predictor: Predictor, count: int, *, age_s: float = 0.0) -> list[Item]
 
 def test_full_batches_in_order(predictors: list[Predictor]) -> None:
     """Nothing waits for more when a batch is full; the rest goes when no more is expected."""
-    ready, (predictor, _) = Ready(), predictors
+    batcher, (predictor, _) = Batcher(), predictors
     sent = items(predictor, 7)
-    ready.expect(predictor, 7, batch_size=3)
+    batcher.expect(predictor, 7, batch_size=3)
     for item in sent:
-        ready.put(item)
-    assert [ready.take(), ready.take(), ready.take()] == [sent[:3], sent[3:6], sent[6:]]
+        batcher.put(item)
+    assert [batcher.take(), batcher.take(), batcher.take()] == [sent[:3], sent[3:6], sent[6:]]
 
 
 def test_the_slow_do_not_stall_the_ready(predictors: list[Predictor]) -> None:
     """What waited for a slow one goes without it, and the slow one follows."""
-    ready, (predictor, _) = Ready(), predictors
+    batcher, (predictor, _) = Batcher(), predictors
     *quick, slow = items(predictor, 3)
-    ready.expect(predictor, 3, batch_size=3)
+    batcher.expect(predictor, 3, batch_size=3)
     for item in quick:
-        ready.put(item)
-    assert ready.take() == quick
-    ready.put(slow)
-    assert ready.take() == [slow]
+        batcher.put(item)
+    assert batcher.take() == quick
+    batcher.put(slow)
+    assert batcher.take() == [slow]
 
 
 def test_batches_are_of_one_bundle_and_the_oldest_goes_first(predictors: list[Predictor]) -> None:
     """Jobs of two bundles that come mixed are predicted in two passes."""
-    ready = Ready()
+    batcher = Batcher()
     old, new = items(predictors[0], 2, age_s=1.0), items(predictors[1], 2)
     for predictor in predictors:
-        ready.expect(predictor, 2, batch_size=8)
+        batcher.expect(predictor, 2, batch_size=8)
     for pair in zip(new, old, strict=True):
         for item in pair:
-            ready.put(item)
-    assert [ready.take(), ready.take()] == [old, new]
+            batcher.put(item)
+    assert [batcher.take(), batcher.take()] == [old, new]
 
 
 def test_it_ends_once_all_was_taken(predictors: list[Predictor]) -> None:
     """Closed, it still gives what was expected, then None."""
-    ready, (predictor, _) = Ready(), predictors
+    batcher, (predictor, _) = Batcher(), predictors
     (item,) = items(predictor, 1)
-    ready.expect(predictor, 1, batch_size=4)
-    ready.close()
-    ready.put(item)
-    assert [ready.take(), ready.take()] == [[item], None]
+    batcher.expect(predictor, 1, batch_size=4)
+    batcher.close()
+    batcher.put(item)
+    assert [batcher.take(), batcher.take()] == [[item], None]
 
 
 @pytest.mark.parametrize(("cores", "passes"), [(1, (1, 1)), (2, (2, 1)), (4, (4, 1)), (16, (4, 4))])

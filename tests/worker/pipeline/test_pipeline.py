@@ -28,12 +28,12 @@ from worker.jobs.reaper import reap_once
 from worker.labels.storage import labels_under
 from worker.models.predictors import Predictors
 from worker.models.registration import add_bundle
-from worker.pipeline.in_flight import Flight, Item
+from worker.pipeline.in_flight import Item
 from worker.pipeline.pipeline import Pipeline
-from worker.pipeline.watchdog import Keeper
+from worker.pipeline.watchdog import Watchdog
 from worker.process.bootstrap import Services
 
-_LEASE_S = 1.0  # three beats of the keeper
+_LEASE_S = 1.0  # three beats of the watchdog
 
 
 @pytest.fixture
@@ -270,21 +270,21 @@ def lease_end(database: Database, job_id: int) -> datetime:
 
 def is_past(database: Database, moment: datetime) -> bool:
     with database.read() as session:
-        return database.now(session) > moment
+        return session.now() > moment
 
 
 def test_a_batch_outlives_its_lease_by_heartbeat(services: Services, submitted: Submitted) -> None:
     """Long work on a short lease is not claimed by another while its worker lives."""
     database = services.database
     (job_id,) = submitted(["file:///a.png"])
-    flight = Flight()
-    flight.add(Item(claim) for claim in claim_jobs(database, [job_id], "slow", _LEASE_S))
+    in_flight = InFlight()
+    in_flight.add(Item(claim) for claim in claim_jobs(database, [job_id], "slow", _LEASE_S))
     first_end = lease_end(database, job_id)
-    keeper = Keeper(database, flight, services.settings.model_copy(update={"lease_s": _LEASE_S}))
-    keeper.start()
+    watchdog = Watchdog(database, in_flight, services.settings.model_copy(update={"lease_s": _LEASE_S}))
+    watchdog.start()
     wait_until(lambda: is_past(database, first_end), "the first lease to end")
     assert reap_once(database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 0
-    keeper.stop()
+    watchdog.stop()
     last_end = lease_end(database, job_id)
     wait_until(lambda: is_past(database, last_end), "the last lease to end")
     assert reap_once(database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 1

@@ -84,11 +84,11 @@ def test_the_next_batch_is_ready_before_the_model_is(
     held.pipeline.accept(ids[8:])
 
     def ready() -> int:
-        return sum(item.stage is Stage.READY for item in held.pipeline._flight.items())
+        return sum(item.stage is Stage.READY for item in held.pipeline._in_flight.items())
 
     wait_until(lambda: ready() == len(ids) - begun, "the rest to be ready")
     held.model_gate.set()
-    assert held.pipeline._flight.wait_until_empty(PATIENCE_S)
+    assert held.pipeline._in_flight.wait_until_empty(PATIENCE_S)
     assert statuses(services.database) == {"succeeded": 16}
 
 
@@ -102,10 +102,10 @@ def test_two_passes_run_side_by_side_and_what_waits_is_stored_together(
     try:
         held.pipeline.accept(submitted(make_images(40)))
         wait_until(lambda: len(held.batches) == 2, "both passes to begin")
-        predicting = [item for item in held.pipeline._flight.items() if item.stage is Stage.PREDICT]
+        predicting = [item for item in held.pipeline._in_flight.items() if item.stage is Stage.PREDICT]
         assert len(predicting) == sum(held.batches)
         held.model_gate.set()
-        assert held.pipeline._flight.wait_until_empty(PATIENCE_S)
+        assert held.pipeline._in_flight.wait_until_empty(PATIENCE_S)
         held.pipeline.close()
     finally:
         torch.set_num_threads(before)
@@ -122,7 +122,7 @@ def test_a_slow_asset_delays_itself_only(
     held.pipeline.accept(submitted(uris))
     wait_until(lambda: statuses(services.database) == {"succeeded": 7, "running": 1}, "the other seven")
     held.decode_gate.set()
-    assert held.pipeline._flight.wait_until_empty(PATIENCE_S)
+    assert held.pipeline._in_flight.wait_until_empty(PATIENCE_S)
     assert statuses(services.database) == {"succeeded": 8}
 
 

@@ -63,7 +63,7 @@ def test_a_queue_that_vanished_loses_no_job(services: Services, submitted: Submi
         services.database,
         services.app,
         services.pipeline,
-        services.settled,
+        services.finished,
     )
     run_worker(hasty, drain=True)
     assert statuses(services) == {"succeeded": 20}

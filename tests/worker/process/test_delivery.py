@@ -35,7 +35,7 @@ def reap(database: Database, republish_s: float = 60.0, max_attempts: int = 3) -
 
 def expire(database: Database) -> None:
     with database.write() as session:
-        past = database.now(session) - timedelta(seconds=1)
+        past = session.now() - timedelta(seconds=1)
         session.execute(update(JobRow).where(JobRow.lease_until.is_not(None)).values(lease_until=past))
 
 
@@ -175,17 +175,17 @@ def test_work_given_back_waits_until_it_is_due(database: Database, submitted: Su
     claims = claim(database, [job_id])
     with database.write() as session:
         held = held_claims(session, claims)
-        try_again(database, session, held, "not now", max_attempts=3, wait_s=60.0)
+        try_again(session, held, "not now", max_attempts=3, wait_s=60.0)
     assert job(database, job_id).message == "not now"
     with database.write() as session:
         row = session.scalars(select(OutboxRow)).one()
         assert row.due_at is not None
-        assert row.due_at <= database.now(session) + timedelta(seconds=60)
-        row.due_at = database.now(session) + timedelta(seconds=60)
+        assert row.due_at <= session.now() + timedelta(seconds=60)
+        row.due_at = session.now() + timedelta(seconds=60)
     later = submitted(uris(1))
     assert relay(database, broker) == 1
     with database.write() as session:
-        session.execute(update(OutboxRow).values(due_at=database.now(session)))
+        session.execute(update(OutboxRow).values(due_at=session.now()))
     assert relay(database, broker) == 1
     assert list(broker.messages) == [[job_id], later, [job_id]]
 
@@ -208,11 +208,11 @@ def test_a_broker_that_forgot_all_is_told_again_soon(database: Database, submitt
     ids = submitted(uris(3))
     relay(database, broker)
     with database.write() as session:
-        session.execute(update(JobRow).values(published_at=database.now(session) - timedelta(seconds=6)))
+        session.execute(update(JobRow).values(published_at=session.now() - timedelta(seconds=6)))
     held = claim(database, ids[:1])
     assert reap(database) == Reaped(0, 0)
     with database.write() as session:
-        mark_succeeded(database, session, held)
+        mark_succeeded(session, held)
     assert reap(database) == Reaped(0, 2)
 
 
@@ -230,7 +230,7 @@ def test_a_success_is_final(database: Database, submitted: Submitted) -> None:
     (job_id,) = submitted(uris(1))
     claims = claim(database, [job_id])
     with database.write() as session:
-        mark_succeeded(database, session, held_claims(session, claims))
+        mark_succeeded(session, held_claims(session, claims))
     expire(database)
     assert reap(database, republish_s=0.0) == Reaped(0, 0)
     assert claim(database, [job_id]) == []
@@ -253,7 +253,7 @@ def test_a_clock_set_back_holds_nothing_up(database: Database, submitted: Submit
     ids = submitted(uris(4))
     claim(database, ids[:2])
     with database.write() as session:
-        now = database.now(session)
+        now = session.now()
         ahead = now + timedelta(hours=1)
         session.execute(update(JobRow).where(JobRow.id == ids[0]).values(lease_until=ahead))
         session.execute(update(JobRow).where(JobRow.id == ids[2]).values(published_at=ahead))
@@ -261,7 +261,7 @@ def test_a_clock_set_back_holds_nothing_up(database: Database, submitted: Submit
     sound = job(database, ids[1]).lease_until
     assert reap(database) == Reaped(0, 0)
     with database.write() as session:
-        soon = database.now(session) + timedelta(seconds=60)
+        soon = session.now() + timedelta(seconds=60)
         due = session.scalar(select(OutboxRow.due_at).where(OutboxRow.job_id == ids[3]))
     lease_until, published_at = job(database, ids[0]).lease_until, job(database, ids[2]).published_at
     assert lease_until is not None

@@ -79,7 +79,7 @@ def test_what_was_not_begun_is_given_back_untried(
     gate.begun.acquire()
     closer = threading.Thread(target=pipeline.close)
     closer.start()
-    wait_until(lambda: pipeline._line is None or pipeline._line._is_closing.is_set(), "the line to close")
+    wait_until(lambda: pipeline._threads is None or pipeline._threads._is_closing.is_set(), "the threads to close")
     gate.open.set()
     closer.join()
     found = all_jobs(services.database)
@@ -115,7 +115,7 @@ def test_a_release_activated_in_flight_is_the_one_answered_in(
     with services.database.write() as session:
         old = find_release(session, "default")
         renamed = Taxonomy([Node("shape", "Form"), Node("square", "Square", ("shape",)), Node("colour", "Colour")])
-        new_id = add_release(services.database, session, renamed, old.name, activate=True).id
+        new_id = add_release(session, renamed, old.name, activate=True).id
     gate.open.set()
     wait_until(lambda: {job.status for job in all_jobs(services.database)} == {"queued"}, "the jobs to be given back")
     assert services.pipeline.run(ids) == 3

@@ -8,7 +8,8 @@ import click
 from worker.cli.options import json_option
 from worker.cli.output import print_json, print_table
 from worker.db.engine import Database, open_database
-from worker.dispatch.queues import COUNTED, Terms, list_queues, pause_queue, set_queue
+from worker.db.statements.counts import COUNTED
+from worker.dispatch.queues import Terms, list_queues, pause_queue, set_queue
 from worker.settings import read_settings
 
 _COLUMNS = ("queue", "priority", "weight", "rate_per_s", "paused", "waiting")

@@ -15,9 +15,10 @@ from rich.text import Text
 from worker.cli.options import json_option
 from worker.cli.output import print_json
 from worker.db.engine import Database, open_database
+from worker.db.statements.counts import COUNTED
 from worker.dispatch.queues import list_queues
 from worker.errors import DatabaseError
-from worker.monitoring.job_stats import COUNTED, read_rates, read_vitals, read_workers
+from worker.monitoring.job_stats import read_job_stats, read_rates, read_workers
 from worker.settings import read_settings
 
 _LONG_S = 100.0
@@ -46,15 +47,15 @@ def top(*, once: bool, every_s: float, as_json: bool) -> None:
 def look(database: Database) -> dict[str, Any]:
     """One look, as `--json` prints it."""
     with database.read() as session:
-        vitals = read_vitals(database, session)
-        rates = read_rates(database, session)
-        workers = [asdict(worker) for worker in read_workers(database, session)]
+        stats = read_job_stats(session)
+        rates = read_rates(session)
+        workers = [asdict(worker) for worker in read_workers(session)]
         queues = list_queues(session)
     return {
-        "counts": vitals.counts,
+        "counts": stats.counts,
         "rates_per_s": {status: round(rate, 3) for status, rate in rates.items()},
-        "oldest_pending_s": round(vitals.oldest_pending_s, 3),
-        "outbox_lag_s": round(vitals.outbox_lag_s, 3),
+        "oldest_pending_s": round(stats.oldest_pending_s, 3),
+        "outbox_lag_s": round(stats.outbox_lag_s, 3),
         "queues": queues,
         "workers": [{**worker, "lease_left_s": round(worker["lease_left_s"], 3)} for worker in workers],
     }

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from sqlalchemy.orm import Session
 
 from taxonomy import read_taxonomy
 from taxonomy.changes.mapping import NodeMapping
@@ -22,6 +21,7 @@ from worker.cli.output import print_json, print_table, progress_bars
 from worker.cli.taxonomy.differences import mapping_option, merged_mapping
 from worker.db.engine import Database, open_database
 from worker.db.tables import DEFAULT_TAXONOMY, ReleaseRow
+from worker.db.transaction import Transaction
 from worker.errors import LookupFailedError
 from worker.labels.relabelling.apply import (
     BATCH_ASSETS,
@@ -49,7 +49,7 @@ def import_(*, file: Path, name: str | None, format_name: str | None, activate: 
     read = read_taxonomy(file, format_name)
     database = _database()
     with database.write() as session:
-        row = add_release(database, session, read, name, activate=activate)
+        row = add_release(session, read, name, activate=activate)
         said = {"name": row.name, "release": row.release, "nodes": len(read), "active": row.active}
         line = f"release {row.release[:12]} of {row.name!r}: {len(read)} nodes, {'' if row.active else 'not '}active"
     if as_json:
@@ -134,11 +134,15 @@ def apply(*, before: str, after: str, mappings: tuple[Path, ...], batch: int, as
     with database.write() as session:
         old, new, mapping = _pair(session, before, after, mappings)
         if not is_stored(new):
-            new = add_release(database, session, stored_taxonomy(new), old.name)
+            new = add_release(session, stored_taxonomy(new), old.name)
         ids = old.id, new.id
     with progress_bars(hidden=as_json) as progress:
         outcome = apply_relabelling(
-            database, *ids, mapping, batch=batch, heard=lambda done: progress("move", done, max(done, 1), "assets")
+            database,
+            *ids,
+            mapping,
+            batch=batch,
+            on_progress=lambda done: progress("move", done, max(done, 1), "assets"),
         )
     _say(outcome, "moved" if outcome.changed else "was moved already; nothing changed", as_json=as_json)
 
@@ -184,7 +188,7 @@ def _database() -> Database:
 
 
 def _pair(
-    session: Session, before: str, after: str, mappings: tuple[Path, ...]
+    session: Transaction, before: str, after: str, mappings: tuple[Path, ...]
 ) -> tuple[ReleaseRow, ReleaseRow, NodeMapping]:
     """Both releases and what the mappings say; a file AFTER that was not imported is a row without a number."""
     old, new = find_release(session, before), find_or_read_release(session, after)

@@ -11,28 +11,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
 
 from taxonomy.changes.diff import Difference, diff
 from taxonomy.changes.mapping import NodeMapping
 from worker.catalog.releases import activate_release, active_release, stored_taxonomy
 from worker.db.engine import Database
+from worker.db.statements.rows import insert_into
 from worker.db.tables import JobRow, LabelRow, RelabellingRow, ReleaseRow, ReviewRow
+from worker.db.transaction import Transaction
 from worker.errors import InvalidMoveError, LookupFailedError
 from worker.labels.relabelling.batches import carried, next_assets
 from worker.labels.relabelling.carry import Carrying
-from worker.states import Status
+from worker.states import RelabellingStatus, Status
 
-RUNNING, APPLIED, ROLLING_BACK, ROLLED_BACK = "running", "applied", "rolling_back", "rolled_back"
 BATCH_ASSETS = 1000
 _CHUNK = 5000
 
-Heard = Callable[[int], None]  # how many assets are done
+OnProgress = Callable[[int], None]  # told how many assets are done
 
 
-def _unheard(_done: int) -> None:
-    """Listen to nothing."""
+def _ignore(_done: int) -> None:
+    """Show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +57,22 @@ def apply_relabelling(
     mapping: NodeMapping,
     *,
     batch: int = BATCH_ASSETS,
-    heard: Heard = _unheard,
+    on_progress: OnProgress = _ignore,
 ) -> Outcome:
     """Move all labels of one release to the other, then activate the other.
 
     Goes on with a run that was cut off; when all is done already, changes nothing. Raises InvalidMoveError when a run
     under way was started with another mapping, or is being rolled back.
     """
-    with database.write() as session:
-        row, is_new = _open(database, session, from_id, to_id, mapping)
-        number, done = row.id, row.status == APPLIED
-        releases = [session.get_one(ReleaseRow, release_id) for release_id in (from_id, to_id)]
+    with database.write() as tx:
+        row, is_new = _open(tx, from_id, to_id, mapping)
+        number, done = row.id, row.status == RelabellingStatus.APPLIED
+        releases = [tx.get_one(ReleaseRow, release_id) for release_id in (from_id, to_id)]
         difference = None if done else difference_of(releases[0], releases[1], mapping)
     if difference is not None:
         carrying = Carrying(difference)
         while _step(database, number, carrying, batch):
-            heard(_outcome(database, number, changed=True).assets)
+            on_progress(_outcome(database, number, changed=True).assets)
     return _outcome(database, number, changed=is_new or not done)
 
 
@@ -82,127 +81,126 @@ def rollback_relabelling(database: Database, from_id: int, to_id: int, *, batch:
 
     Raises LookupFailedError when there is none to take back, InvalidMoveError when a later one builds on it.
     """
-    with database.write() as session:
-        row = _newest(session, from_id, to_id, lock=True)
+    with database.write() as tx:
+        row = _newest(tx, from_id, to_id, lock=True)
         if row is None:
             raise LookupFailedError("no relabelling between these releases is applied: there is nothing to roll back")
-        later = _newest(session, to_id, None)
-        if later is not None and row.status != ROLLING_BACK:
+        later = _newest(tx, to_id, None)
+        if later is not None and row.status != RelabellingStatus.ROLLING_BACK:
             raise InvalidMoveError(f"relabelling {later.id} moved these labels on: roll that back first")
         number = row.id
-        if row.status != ROLLING_BACK:
-            row.status, row.cursor_asset_id = ROLLING_BACK, 0
+        if row.status != RelabellingStatus.ROLLING_BACK:
+            row.status, row.cursor_asset_id = RelabellingStatus.ROLLING_BACK, 0
     while _unstep(database, number, batch):
         pass
     return _outcome(database, number, changed=True)
 
 
-def _open(
-    database: Database, session: Session, from_id: int, to_id: int, mapping: NodeMapping
-) -> tuple[RelabellingRow, bool]:
+def _open(tx: Transaction, from_id: int, to_id: int, mapping: NodeMapping) -> tuple[RelabellingRow, bool]:
     said = json.dumps({old: list(new) for old, new in sorted(mapping.targets.items())})
     if from_id == to_id:
         raise InvalidMoveError("both releases are the same: there is nothing to move")
-    row = _newest(session, from_id, to_id, lock=True)
+    row = _newest(tx, from_id, to_id, lock=True)
     if row is None:
         row = RelabellingRow(
-            from_release_id=from_id, to_release_id=to_id, mapping=said, status=RUNNING, created_at=database.now(session)
+            from_release_id=from_id,
+            to_release_id=to_id,
+            mapping=said,
+            status=RelabellingStatus.RUNNING,
+            created_at=tx.now(),
         )
-        session.add(row)
-        session.flush()
+        tx.add(row)
+        tx.flush()
         return row, True
-    if row.status == ROLLING_BACK:
+    if row.status == RelabellingStatus.ROLLING_BACK:
         raise InvalidMoveError(f"relabelling {row.id} is being rolled back: run `cladist taxonomy rollback` to its end")
     if row.mapping != said:
         raise InvalidMoveError(f"relabelling {row.id} was started with another mapping: give the same, or roll it back")
     return row, False
 
 
-def newest_relabelling(session: Session, from_id: int, to_id: int) -> RelabellingRow | None:
+def newest_relabelling(tx: Transaction, from_id: int, to_id: int) -> RelabellingRow | None:
     """The last relabelling between two releases that is not rolled back; None where there is none."""
-    return _newest(session, from_id, to_id)
+    return _newest(tx, from_id, to_id)
 
 
-def _newest(session: Session, from_id: int, to_id: int | None, *, lock: bool = False) -> RelabellingRow | None:
+def _newest(tx: Transaction, from_id: int, to_id: int | None, *, lock: bool = False) -> RelabellingRow | None:
     query = select(RelabellingRow).where(
-        RelabellingRow.from_release_id == from_id, RelabellingRow.status != ROLLED_BACK
+        RelabellingRow.from_release_id == from_id, RelabellingRow.status != RelabellingStatus.ROLLED_BACK
     )
     if to_id is not None:
         query = query.where(RelabellingRow.to_release_id == to_id)
     query = query.order_by(RelabellingRow.id.desc()).limit(1)
-    return session.scalar(query.with_for_update() if lock else query)
+    return tx.scalar(query.with_for_update() if lock else query)
 
 
 def _step(database: Database, number: int, carrying: Carrying, batch: int) -> bool:
     """Move one batch of assets; False when there is none left, and the new release is active."""
-    with database.write() as session:
-        row = session.get_one(RelabellingRow, number, with_for_update=True)
-        if row.status != RUNNING:
+    with database.write() as tx:
+        row = tx.get_one(RelabellingRow, number, with_for_update=True)
+        if row.status != RelabellingStatus.RUNNING:
             return False
-        assets = next_assets(session, row.from_release_id, row.cursor_asset_id, batch)
+        assets = next_assets(tx, row.from_release_id, row.cursor_asset_id, batch)
         if not assets:
-            _finish(database, session, row, carrying)
+            _finish(tx, row, carrying)
             return False
-        _write(database, session, row, assets, carrying)
+        _write(tx, row, assets, carrying)
         row.cursor_asset_id = assets[-1]
         row.asset_count += len(assets)
         return True
 
 
-def _finish(database: Database, session: Session, row: RelabellingRow, carrying: Carrying) -> None:
+def _finish(tx: Transaction, row: RelabellingRow, carrying: Carrying) -> None:
     """Carry anew what workers have labelled on the old release since the work began, and activate the new one."""
     late = select(JobRow.asset_id).where(JobRow.finished_at >= row.created_at, JobRow.status == Status.SUCCEEDED)
-    for asset_id in session.scalars(late.distinct().order_by(JobRow.asset_id)).all():
+    for asset_id in tx.scalars(late.distinct().order_by(JobRow.asset_id)).all():
         written = (LabelRow.relabelling_id == row.id, LabelRow.asset_id == asset_id)
-        row.label_count -= session.scalar(select(func.count()).select_from(LabelRow).where(*written)) or 0
-        session.execute(delete(LabelRow).where(*written))
-        session.execute(delete(ReviewRow).where(ReviewRow.relabelling_id == row.id, ReviewRow.asset_id == asset_id))
-        _write(database, session, row, [asset_id], carrying)
-    new = session.get_one(ReleaseRow, row.to_release_id)
-    previous = active_release(session, new.name)
+        row.label_count -= tx.scalar(select(func.count()).select_from(LabelRow).where(*written)) or 0
+        tx.execute(delete(LabelRow).where(*written))
+        tx.execute(delete(ReviewRow).where(ReviewRow.relabelling_id == row.id, ReviewRow.asset_id == asset_id))
+        _write(tx, row, [asset_id], carrying)
+    new = tx.get_one(ReleaseRow, row.to_release_id)
+    previous = active_release(tx, new.name)
     row.previous_release_id = previous.id if previous is not None else None
-    row.status, row.finished_at = APPLIED, database.now(session)
-    activate_release(session, new)
+    row.status, row.finished_at = RelabellingStatus.APPLIED, tx.now()
+    activate_release(tx, new)
 
 
-def _write(
-    database: Database, session: Session, row: RelabellingRow, assets: Sequence[int], carrying: Carrying
-) -> None:
-    labels, reviews = carried(session, row, assets, carrying)
-    dialect = sqlite if database.is_sqlite else postgresql
+def _write(tx: Transaction, row: RelabellingRow, assets: Sequence[int], carrying: Carrying) -> None:
+    labels, reviews = carried(tx, row, assets, carrying)
     for table, rows in ((LabelRow, labels), (ReviewRow, reviews)):
         for start in range(0, len(rows), _CHUNK):
-            session.execute(dialect.insert(table).on_conflict_do_nothing(), rows[start : start + _CHUNK])
+            tx.execute(insert_into(tx, table).on_conflict_do_nothing(), rows[start : start + _CHUNK])
     row.label_count += len(labels)
 
 
 def _unstep(database: Database, number: int, batch: int) -> bool:
-    with database.write() as session:
-        row = session.get_one(RelabellingRow, number, with_for_update=True)
-        if row.status != ROLLING_BACK:
+    with database.write() as tx:
+        row = tx.get_one(RelabellingRow, number, with_for_update=True)
+        if row.status != RelabellingStatus.ROLLING_BACK:
             return False
         ids = select(LabelRow.asset_id).where(LabelRow.relabelling_id == number).distinct()
-        assets = session.scalars(ids.order_by(LabelRow.asset_id).limit(batch)).all()
+        assets = tx.scalars(ids.order_by(LabelRow.asset_id).limit(batch)).all()
         if assets:
             written = (LabelRow.relabelling_id == number, LabelRow.asset_id.between(assets[0], assets[-1]))
-            session.execute(delete(LabelRow).where(*written))
+            tx.execute(delete(LabelRow).where(*written))
             return True
-        session.execute(delete(ReviewRow).where(ReviewRow.relabelling_id == number))
-        row.status, row.finished_at = ROLLED_BACK, database.now(session)
-        if session.get_one(ReleaseRow, row.to_release_id).active:
-            activate_release(session, session.get_one(ReleaseRow, row.previous_release_id or row.from_release_id))
+        tx.execute(delete(ReviewRow).where(ReviewRow.relabelling_id == number))
+        row.status, row.finished_at = RelabellingStatus.ROLLED_BACK, tx.now()
+        if tx.get_one(ReleaseRow, row.to_release_id).active:
+            activate_release(tx, tx.get_one(ReleaseRow, row.previous_release_id or row.from_release_id))
         return False
 
 
 def _outcome(database: Database, number: int, *, changed: bool) -> Outcome:
-    with database.read() as session:
-        row = session.get_one(RelabellingRow, number)
-        reviews = session.scalar(select(func.count()).where(ReviewRow.relabelling_id == number)) or 0
+    with database.read() as tx:
+        row = tx.get_one(RelabellingRow, number)
+        reviews = tx.scalar(select(func.count()).where(ReviewRow.relabelling_id == number)) or 0
         return Outcome(number, row.asset_count, row.label_count, reviews, changed)
 
 
-def list_reviews(session: Session, number: int, *, limit: int, after: int = 0) -> Iterator[dict[str, Any]]:
+def list_reviews(tx: Transaction, number: int, *, limit: int, after: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the assets that a relabelling lists for review, by asset id; `after` is the last one of the page before."""
     query = select(ReviewRow).where(ReviewRow.relabelling_id == number, ReviewRow.asset_id > after)
-    for row in session.scalars(query.order_by(ReviewRow.asset_id, ReviewRow.node_id).limit(limit)):
+    for row in tx.scalars(query.order_by(ReviewRow.asset_id, ReviewRow.node_id).limit(limit)):
         yield {"asset_id": row.asset_id, "node": row.node_id, "change": row.change}

@@ -40,8 +40,8 @@ class Carrying:
     difference: Difference
 
     @cached_property
-    def _lines(self) -> tuple["_Lineage", "_Lineage"]:
-        return _Lineage(self.difference.before), _Lineage(self.difference.after)
+    def _ancestors(self) -> tuple["_Ancestors", "_Ancestors"]:
+        return _Ancestors(self.difference.before), _Ancestors(self.difference.after)
 
     def carry(self, labels: Iterable[Label]) -> tuple[list[Moved], list[Lost]]:
         """The labels of one asset by one source in the new release, and what was lost on the way.
@@ -75,17 +75,17 @@ class Carrying:
             confidences[above] = max(confidence, confidences.get(above, 0.0))
 
     def _above(self, node: str) -> frozenset[str]:
-        return self._lines[1].or_self(node)
+        return self._ancestors[1].or_self(node)
 
     def _deepest(self, labels: Mapping[str, Label]) -> list[str]:
         """The nodes that have no labelled node below them."""
         inner: set[str] = set()
         for node in labels:
-            inner |= self._lines[0].or_self(node) - {node}
+            inner |= self._ancestors[0].or_self(node) - {node}
         return [node for node in labels if node not in inner]
 
 
-class _Lineage:
+class _Ancestors:
     """The ancestors-or-self of nodes, as sets, each worked out when it is first asked for."""
 
     def __init__(self, taxonomy: Taxonomy) -> None:

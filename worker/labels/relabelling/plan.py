@@ -4,10 +4,10 @@ from collections import Counter
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from taxonomy.changes.diff import ChangeKind, Difference
 from worker.db.tables import HUMAN, BundleRow, DecisionRow, JobRow, LabelRow, ReleaseRow
+from worker.db.transaction import Transaction
 
 ACTIONS = {
     ChangeKind.UNCHANGED: "carried over",
@@ -21,16 +21,16 @@ ACTIONS = {
 }
 
 
-def plan_relabelling(session: Session, before: ReleaseRow, after: ReleaseRow, difference: Difference) -> dict[str, Any]:
+def plan_relabelling(tx: Transaction, before: ReleaseRow, after: ReleaseRow, difference: Difference) -> dict[str, Any]:
     """Counts by kind of change; the database groups by node, so that no table is loaded.
 
     labels: rows at nodes of the kind, human_labels: those given by people, jobs: decisions at such nodes.
     without_ancestor: labels at nodes of which no ancestor survives; their assets keep no label, and are listed.
     """
     labels, human, jobs = (
-        _label_counts(session, before.id),
-        _label_counts(session, before.id, human=True),
-        _job_counts(session, before.id),
+        _label_counts(tx, before.id),
+        _label_counts(tx, before.id, human=True),
+        _job_counts(tx, before.id),
     )
     kinds = {old: change.kind for old, change in difference.of_old.items()}
     changes = []
@@ -56,7 +56,7 @@ def plan_relabelling(session: Session, before: ReleaseRow, after: ReleaseRow, di
     }
 
 
-def _label_counts(session: Session, release_id: int, *, human: bool = False) -> Counter[str]:
+def _label_counts(tx: Transaction, release_id: int, *, human: bool = False) -> Counter[str]:
     query = (
         select(LabelRow.node_id, func.count().label("labels"))
         .where(LabelRow.release_id == release_id)
@@ -64,10 +64,10 @@ def _label_counts(session: Session, release_id: int, *, human: bool = False) -> 
     )
     if human:
         query = query.where(LabelRow.bundle_id == HUMAN)
-    return Counter({row.node_id: row.labels for row in session.execute(query)})
+    return Counter({row.node_id: row.labels for row in tx.execute(query)})
 
 
-def _job_counts(session: Session, release_id: int) -> Counter[str]:
+def _job_counts(tx: Transaction, release_id: int) -> Counter[str]:
     query = (
         select(DecisionRow.node_id, func.count())
         .join(JobRow, JobRow.id == DecisionRow.job_id)
@@ -75,4 +75,4 @@ def _job_counts(session: Session, release_id: int) -> Counter[str]:
         .where(BundleRow.release_id == release_id, DecisionRow.node_id.is_not(None))
         .group_by(DecisionRow.node_id)
     )
-    return Counter({node: count for node, count in session.execute(query) if node is not None})
+    return Counter({node: count for node, count in tx.execute(query) if node is not None})

@@ -7,7 +7,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from worker.db.engine import Database
-from worker.db.statements import insert_rows
+from worker.db.statements.rows import insert_rows
 from worker.db.tables import AssetRow, LabelRow
 from worker.errors import DatabaseError
 

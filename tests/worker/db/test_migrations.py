@@ -1,0 +1,83 @@
+"""Revisions say for themselves what they make: the tables of today may change without them."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from worker.db.engine import Database, migrations_folder
+from worker.settings import Settings
+
+REVISIONS = sorted((migrations_folder() / "versions").glob("*.py"))
+
+UPGRADE_WITHOUT_TABLES = """
+import sys
+sys.modules["worker.db.tables"] = None
+from worker.db.engine import Database
+database = Database(sys.argv[1])
+database.upgrade()
+database.require_upgraded()
+"""
+
+JOBS_OF_0001 = [
+    "INSERT INTO releases (id, release, taxonomy, created_at) VALUES (1, 'r1', '{}', '2026-01-01')",
+    "INSERT INTO nodes (release_id, node_id, name, path, level) VALUES (1, 'n', 'N', 'N', 1)",
+    (
+        "INSERT INTO bundles (id, model, folder, release_id, active, created_at) "
+        "VALUES (1, 'm', '/m', 1, true, '2026-01-01')"
+    ),
+    "INSERT INTO assets (id, uri) VALUES (1, 'file:///a')",
+    (
+        "INSERT INTO jobs (id, asset_id, bundle_id, status, attempt, code, created_at) "
+        "VALUES (1, 1, 1, 'failed', 1, 'unreadable_image', '2026-01-01 12:00:00.000000')"
+    ),
+    "INSERT INTO outbox (id, job_id, alone, due_at) VALUES (1, 1, true, '2999-01-01 00:00:00.000000')",
+    "INSERT INTO decisions (job_id, asset_id, level, confidence, reason, prediction) VALUES (1, 1, 0, 0.5, 'r', '{}')",
+    (
+        "INSERT INTO labels (asset_id, release_id, bundle_id, node_id, level, confidence, on_path, source) "
+        "VALUES (1, 1, 1, 'n', 1, 0.5, true, 'model')"
+    ),
+]
+
+
+@pytest.mark.parametrize("path", REVISIONS, ids=lambda path: path.stem)
+def test_a_revision_imports_nothing_of_ours(path: Path) -> None:
+    """Alembic, SQLAlchemy and the standard library only."""
+    tree = ast.parse(path.read_text())
+    named = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    named += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert named
+    assert {name.partition(".")[0] for name in named} <= {"alembic", "sqlalchemy", *sys.stdlib_module_names}
+
+
+def test_the_schema_is_brought_up_without_the_tables_of_today(tmp_path: Path) -> None:
+    """An upgrade works where the module of the tables cannot even be imported."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    subprocess.run([sys.executable, "-c", UPGRADE_WITHOUT_TABLES, url], check=True, capture_output=True)
+    database = Database(url)
+    database.require_upgraded()
+    database.close()
+
+
+def test_the_rows_of_the_first_revision_are_all_there_at_the_newest(settings: Settings) -> None:
+    """Every table that had a row has it still."""
+    database = Database(settings.database_url)
+    database.upgrade("0001")
+    with database.write() as tx:
+        for statement in JOBS_OF_0001:
+            tx.execute(text(statement))
+    database.upgrade()
+    with database.read() as tx:
+        for statement in JOBS_OF_0001:
+            table = statement.split()[2]
+            assert tx.scalar(text(f"SELECT count(*) FROM {table}")) == 1, table
+        assert tx.execute(text("SELECT status, code, queue_id, tenant_id FROM jobs")).one() == (
+            "failed",
+            "unreadable_image",
+            1,
+            1,
+        )
+    database.close()

@@ -1,0 +1,87 @@
+"""Many rows in one statement, as fast as the database takes them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import ColumnElement, Connection, Text, any_, cast, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import InstrumentedAttribute
+
+from worker.db.tables import AssetRow, Base, JobRow
+from worker.db.transaction import Transaction
+
+
+def is_any_of(tx: Transaction, column: InstrumentedAttribute[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """`column IN values`; on PostgreSQL as one array.
+
+    It is parsed faster than a parameter for each, and as the statement is the same for any number of values, its plan
+    is kept.
+    """
+    if tx.is_sqlite:
+        return column.in_(values)
+    return column == any_(cast(list(values), ARRAY(column.type)))
+
+
+def insert_into(tx: Transaction, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what to do ON CONFLICT, in the words of this database."""
+    return sqlite.insert(table) if tx.is_sqlite else postgresql.insert(table)
+
+
+def insert_rows(tx: Transaction, table: type[Base], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows in this transaction, by COPY on PostgreSQL and one prepared INSERT on SQLite.
+
+    Values are as the database takes them: JSON as text, no zoneless time. Raises what SQLAlchemy raises of an INSERT:
+    IntegrityError on a row that is there, OperationalError when the connection is lost.
+    """
+    connection = tx.connection()
+    if tx.is_sqlite:
+        _execute_many(connection, table.__tablename__, columns, rows)
+    else:
+        _copy(connection, table.__tablename__, columns, rows)
+
+
+def add_missing_assets(tx: Transaction, uris: Iterable[str]) -> None:
+    """Make the assets of these URIs known where they are not; on PostgreSQL one statement for any number of them.
+
+    All transactions insert in one order, so that none waits for another in a circle.
+    """
+    ordered = sorted(uris)
+    if tx.is_sqlite:
+        tx.execute(insert_into(tx, AssetRow).on_conflict_do_nothing(), [{"uri": uri} for uri in ordered])
+    else:
+        each = select(func.unnest(cast(ordered, ARRAY(Text))))
+        tx.execute(insert_into(tx, AssetRow).from_select(["uri"], each).on_conflict_do_nothing())
+
+
+def reserve_job_ids(tx: Transaction, count: int) -> list[int]:
+    """Ids for new jobs, ascending, in one round trip; COPY cannot give back those that it makes itself."""
+    if tx.is_sqlite:  # which lets nobody else write meanwhile
+        last = tx.scalar(select(func.max(JobRow.id))) or 0
+        return list(range(last + 1, last + 1 + count))
+    sequence = func.pg_get_serial_sequence("jobs", "id")
+    return list(tx.scalars(select(func.nextval(sequence)).select_from(func.generate_series(1, count))))
+
+
+def _execute_many(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    values = [tuple(row) for row in rows]
+    if values:
+        places = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", values)  # noqa: S608 (names of ours)
+
+
+def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment] # by the dialect
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        text = statement.as_string(driver)
+        raise DBAPIError.instance(text, None, error, psycopg.Error, dialect=connection.dialect) from error
