@@ -28,7 +28,7 @@ from worker.jobs.reaper import reap_once
 from worker.labels.storage import labels_under
 from worker.models.predictors import Predictors
 from worker.models.registration import add_bundle
-from worker.pipeline.in_flight import Item
+from worker.pipeline.in_flight import InFlight, Item
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.watchdog import Watchdog
 from worker.process.bootstrap import Services
