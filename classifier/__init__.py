@@ -1,1 +1,64 @@
-"""The model: training, calibration, decision and bundles on torch and timm; no database, no broker."""
+"""The model: training, calibration, decision and bundles on torch and timm; no database, no broker.
+
+A name is imported when it is first used: `import classifier` loads no torch.
+"""
+
+from typing import TYPE_CHECKING
+
+from taxonomy.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from classifier.bundles.bundle import Bundle, read_bundle
+    from classifier.bundles.calibration import Calibration
+    from classifier.calibration.options import CalibrationOptions
+    from classifier.calibration.review_budget import ReviewBudget
+    from classifier.config import TrainingConfig
+    from classifier.data.manifest import Manifest, Sample, read_manifest
+    from classifier.datacheck.check import Check, check_labels
+    from classifier.images.decode import read_image_file
+    from classifier.inference.decoding import DecodeOptions
+    from classifier.inference.prediction import AssetPrediction
+    from classifier.inference.predictor import Predictor
+    from classifier.report.reporting import evaluate_with_report
+    from classifier.training.train import evaluate_bundle, recalibrate_bundle, train_bundle
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "bundles.bundle": ("Bundle", "read_bundle"),
+            "bundles.calibration": ("Calibration",),
+            "calibration.options": ("CalibrationOptions",),
+            "calibration.review_budget": ("ReviewBudget",),
+            "config": ("TrainingConfig",),
+            "data.manifest": ("Manifest", "Sample", "read_manifest"),
+            "datacheck.check": ("Check", "check_labels"),
+            "images.decode": ("read_image_file",),
+            "inference.decoding": ("DecodeOptions",),
+            "inference.prediction": ("AssetPrediction",),
+            "inference.predictor": ("Predictor",),
+            "report.reporting": ("evaluate_with_report",),
+            "training.train": ("evaluate_bundle", "recalibrate_bundle", "train_bundle"),
+        },
+    )
+
+__all__ = [
+    "AssetPrediction",
+    "Bundle",
+    "Calibration",
+    "CalibrationOptions",
+    "Check",
+    "DecodeOptions",
+    "Manifest",
+    "Predictor",
+    "ReviewBudget",
+    "Sample",
+    "TrainingConfig",
+    "check_labels",
+    "evaluate_bundle",
+    "evaluate_with_report",
+    "read_bundle",
+    "read_image_file",
+    "read_manifest",
+    "recalibrate_bundle",
+    "train_bundle",
+]

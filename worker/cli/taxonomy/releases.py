@@ -176,9 +176,6 @@ def reviews(*, before: str, after: str, limit: int, after_asset: int, as_json: b
         print_table("to be reviewed", ("asset_id", "node", "change"), [list(each.values()) for each in found])
 
 
-COMMANDS = (import_, list_, activate, find, plan, apply, rollback, reviews)
-
-
 def _database() -> Database:
     return open_database(read_settings().database_url)
 
