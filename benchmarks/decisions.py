@@ -25,7 +25,8 @@ from classifier.evaluation.climbs import Climbs
 from classifier.evaluation.metrics import evaluate
 from classifier.training.train import open_model
 from taxonomy.arrays import Floats
-from worker.cli.output import print_table, progress_bars
+from worker.cli.output import print_table
+from worker.cli.progress import progress_bars
 
 GUARANTEES = ("decisions", "images")
 COLUMNS = ("guarantee", "target", "threshold", "accuracy", "coverage", "mean level", "wrong of all")

@@ -10,7 +10,8 @@ from classifier.datacheck.findings import counts, shortened
 from classifier.errors import DataCheckError
 from taxonomy import Taxonomy, read_taxonomy
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table, progress_bars
+from worker.cli.output import print_json, print_table
+from worker.cli.progress import progress_bars
 
 _LIMIT = 20
 

@@ -15,7 +15,8 @@ from classifier.config import TrainingConfig
 from classifier.data.manifest import Manifest, Sample, read_manifest
 from classifier.progress import Progress
 from taxonomy import PATH_SEPARATOR, read_taxonomy
-from worker.cli.output import print_metrics, print_table, progress_bars
+from worker.cli.output import print_metrics, print_table
+from worker.cli.progress import progress_bars
 from worker.db.engine import Database
 from worker.db.tables import DecisionRow, JobRow
 from worker.jobs.submission import Request, submit

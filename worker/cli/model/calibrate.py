@@ -12,7 +12,8 @@ from taxonomy import Taxonomy
 from worker.cli.model.options import labels_option, split_option
 from worker.cli.nodes import node_numbers
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table, progress_bars
+from worker.cli.output import print_json, print_table
+from worker.cli.progress import progress_bars
 
 
 @click.command()

@@ -8,7 +8,8 @@ import classifier
 from worker.cli.model.options import labels_option, split_option
 from worker.cli.model.release import release_difference, release_option
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_metrics, progress_bars
+from worker.cli.output import print_json, print_metrics
+from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option
 
 

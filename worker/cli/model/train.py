@@ -10,7 +10,8 @@ from taxonomy import Taxonomy, read_taxonomy
 from taxonomy.changes.diff import Difference, diff
 from worker.cli.model.options import labels_option
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, progress_bars
+from worker.cli.output import print_json
+from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option, merged_mapping
 
 _DEFAULTS = TrainingConfig()

@@ -18,7 +18,8 @@ from worker.catalog.releases import (
     stored_taxonomy,
 )
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table, progress_bars
+from worker.cli.output import print_json, print_table
+from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option, merged_mapping
 from worker.db.engine import Database, open_database
 from worker.db.tables import DEFAULT_TAXONOMY, ReleaseRow
