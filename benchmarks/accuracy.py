@@ -26,7 +26,8 @@ from classifier.evaluation.metrics import evaluate
 from classifier.outputs.modes import SINGLE_LABEL
 from classifier.training.train import bundle_info, train_model
 from taxonomy import Hierarchy, Taxonomy, read_taxonomy
-from worker.cli.output import print_table, progress_bars
+from worker.cli.output import print_table
+from worker.cli.progress import progress_bars
 
 METHODS = {"path": SINGLE_LABEL, "flat": FLAT, "independent": INDEPENDENT}
 COLUMNS = ("method", "seed", "minutes", "full path", "level 1", "level 2", "level 3", "F1", "AP", "AC", "R@95",

@@ -26,7 +26,8 @@ from classifier.evaluation.climbs import Climbs
 from classifier.evaluation.labelled_run import Model, open_model
 from classifier.evaluation.metrics import evaluate
 from taxonomy.arrays import Floats
-from worker.cli.output import print_table, progress_bars
+from worker.cli.output import print_table
+from worker.cli.progress import progress_bars
 
 GUARANTEES: tuple[Guarantee, ...] = ("decisions", "images")
 COLUMNS = ("guarantee", "target", "threshold", "accuracy", "coverage", "mean level", "wrong of all")

@@ -24,7 +24,8 @@ from classifier.training.train import evaluate_bundle, train_bundle
 from taxonomy import Node, Taxonomy, read_taxonomy
 from taxonomy.changes.diff import ChangeKind, diff
 from taxonomy.changes.mapping import NodeMapping
-from worker.cli.output import print_table, progress_bars
+from worker.cli.output import print_table
+from worker.cli.progress import progress_bars
 
 
 def next_release(taxonomy: Taxonomy, counts: Counter[str]) -> tuple[Taxonomy, NodeMapping]:

@@ -27,7 +27,8 @@ from classifier.outputs.path_softmax import PathSoftmax
 from classifier.training.train import train_model
 from taxonomy import Hierarchy, Node, Taxonomy, read_taxonomy
 from taxonomy.arrays import Floats
-from worker.cli.output import print_table, progress_bars
+from worker.cli.output import print_table
+from worker.cli.progress import progress_bars
 
 COLUMNS = ("held out", "score", "known", "strange", "AUROC", "caught", "false alarms")
 

@@ -122,3 +122,8 @@ class TrainingConfig(BaseModel):
     def mixes_at(self, epoch: int) -> bool:
         """Whether images are mixed in an epoch: not in the last ones."""
         return epoch < self.epochs * (1 - self.plain_tail_fraction)
+
+
+def names_weights(name: str) -> bool:
+    """Whether a backbone's name has a tag, which stands for pretrained weights."""
+    return "." in name

@@ -3,11 +3,11 @@
 `import taxonomy` is light: what needs networkx or scipy is imported when it is asked for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from taxonomy.errors import CladistError, TaxonomyError
-from taxonomy.release import canonical_json, release
+from taxonomy.lazy_names import lazy_names
+from taxonomy.release import canonical_json, release  # at once: the function has the name of its module
 
 if TYPE_CHECKING:
     from taxonomy.changes.diff import Change, ChangeKind, Difference, diff
@@ -19,24 +19,19 @@ if TYPE_CHECKING:
     from taxonomy.hierarchy import Hierarchy
     from taxonomy.lookup import find_node
 else:
-    _HOMES = {
-        "changes.diff": ("Change", "ChangeKind", "Difference", "diff"),
-        "changes.mapping": ("NO_MAPPING", "NodeMapping", "read_mapping"),
-        "formats.protocol": ("Format", "TextFormat"),
-        "formats.reading": ("read_taxonomy", "write_taxonomy"),
-        "formats.registry": ("format_names",),
-        "graph": ("PATH_SEPARATOR", "Node", "Taxonomy"),
-        "hierarchy": ("Hierarchy",),
-        "lookup": ("find_node",),
-    }
-
-    def __getattr__(name: str) -> Any:
-        home = next((home for home, names in _HOMES.items() if name in names), None)
-        if home is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
-        return value
-
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "changes.diff": ("Change", "ChangeKind", "Difference", "diff"),
+            "changes.mapping": ("NO_MAPPING", "NodeMapping", "read_mapping"),
+            "formats.protocol": ("Format", "TextFormat"),
+            "formats.reading": ("read_taxonomy", "write_taxonomy"),
+            "formats.registry": ("format_names",),
+            "graph": ("PATH_SEPARATOR", "Node", "Taxonomy"),
+            "hierarchy": ("Hierarchy",),
+            "lookup": ("find_node",),
+        },
+    )
 
 __all__ = [
     "NO_MAPPING",

@@ -4,8 +4,9 @@ The names in `__all__` are the public ones. Each is imported when it is first us
 neither torch nor SQLAlchemy nor Celery.
 """
 
-import importlib
 from typing import TYPE_CHECKING
+
+from taxonomy.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from worker.db.engine import Database, open_database
@@ -26,8 +27,63 @@ if TYPE_CHECKING:
     from worker.models.registration import add_bundle
     from worker.process.bootstrap import Services, bootstrap
     from worker.process.service import run_worker
+    from worker.process.start import start_worker
     from worker.settings import Settings, read_settings
     from worker.states import Code, Status
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "db.engine": (
+                "Database",
+                "open_database",
+            ),
+            "db.transaction": ("Transaction",),
+            "dispatch.queues": ("Destination",),
+            "errors": (
+                "BrokerError",
+                "DatabaseError",
+                "InvalidMoveError",
+                "LookupFailedError",
+                "RetryableError",
+                "SubmissionError",
+            ),
+            "jobs.queries": (
+                "jobs_of",
+                "list_jobs",
+                "show_job",
+                "start_worker",
+                "wait_for_jobs",
+            ),
+            "jobs.requests": (
+                "cancel_job",
+                "retry_job",
+            ),
+            "jobs.submission": (
+                "Request",
+                "submit",
+            ),
+            "labels.storage": (
+                "LabelledAsset",
+                "labels_under",
+            ),
+            "models.registration": ("add_bundle",),
+            "process.bootstrap": (
+                "Services",
+                "bootstrap",
+            ),
+            "process.service": ("run_worker",),
+            "process.start": ("start_worker",),
+            "settings": (
+                "Settings",
+                "read_settings",
+            ),
+            "states": (
+                "Code",
+                "Status",
+            ),
+        },
+    )
 
 __all__ = [
     "BrokerError",
@@ -56,39 +112,10 @@ __all__ = [
     "retry_job",
     "run_worker",
     "show_job",
+    "start_worker",
     "submit",
     "wait_for_jobs",
 ]
-
-_NAMES_OF = {
-    "db.engine": ("Database", "open_database"),
-    "db.transaction": ("Transaction",),
-    "dispatch.queues": ("Destination",),
-    "errors": (
-        "BrokerError",
-        "DatabaseError",
-        "InvalidMoveError",
-        "LookupFailedError",
-        "RetryableError",
-        "SubmissionError",
-    ),
-    "jobs.queries": ("jobs_of", "list_jobs", "show_job", "wait_for_jobs"),
-    "jobs.requests": ("cancel_job", "retry_job"),
-    "jobs.submission": ("Request", "submit"),
-    "labels.storage": ("LabelledAsset", "labels_under"),
-    "models.registration": ("add_bundle",),
-    "process.bootstrap": ("Services", "bootstrap"),
-    "process.service": ("run_worker",),
-    "settings": ("Settings", "read_settings"),
-    "states": ("Code", "Status"),
-}
-_MODULE_OF = {name: f"{__name__}.{module}" for module, names in _NAMES_OF.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -28,7 +28,8 @@ from tables import TableConfig, TableModel, train_table
 
 from classifier.outputs.sigmoid_max import closed_targets
 from taxonomy import CladistError, Hierarchy
-from worker.cli.output import print_table, progress_bars
+from worker.cli.output import print_table
+from worker.cli.progress import progress_bars
 
 FILE = re.compile(r"(?P<name>.*?)[._-]?(?P<part>train|trainvalid|valid|val|test)\.arff(\.gz)?", re.IGNORECASE)
 PARTS = {"trainvalid": "train", "val": "valid"}  # else as it is written

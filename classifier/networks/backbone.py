@@ -8,6 +8,7 @@ from timm.data.config import resolve_data_config
 from timm.models import load_state_dict
 from torch import nn
 
+from classifier.config import names_weights
 from classifier.errors import TrainingError
 from taxonomy.errors import first_line
 
@@ -40,11 +41,6 @@ def make_backbone(name: str, checkpoint: Path | None = None, *, pretrained: bool
         _load_checkpoint(network, checkpoint, name)
     config: dict[str, Any] = resolve_data_config({}, model=network)
     return Backbone(network, int(network.head_hidden_size), tuple(config["mean"]), tuple(config["std"]))
-
-
-def names_weights(name: str) -> bool:
-    """Whether a backbone's name has a tag, which stands for pretrained weights."""
-    return "." in name
 
 
 def _load_checkpoint(network: nn.Module, checkpoint: Path, name: str) -> None:

@@ -1,58 +1,8 @@
-"""Options that several commands share."""
+"""Options and types of options that many commands have."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from classifier.data.manifest import SPLITS
-from taxonomy import CladistError, Taxonomy, TaxonomyError, find_node
-from taxonomy.formats.reading import read_text
-from worker.db.tables import DEFAULT_QUEUE, DEFAULT_TENANT
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 file_type = click.Path(path_type=Path)
-labels_option = click.option("--labels", type=file_type, required=True, help="A labels.csv.")
-queue_option = click.option("--queue", default=DEFAULT_QUEUE, show_default=True, help="The queue of the jobs.")
-tenant_option = click.option(
-    "--tenant", default=DEFAULT_TENANT, show_default=True, help="Whom it is for: tenants of a queue take turns."
-)
-split_option = click.option("--split", type=click.Choice(SPLITS), required=True)
-
-
-def node_option(taxonomy: Taxonomy, text: str, option: str) -> str:
-    """The id of the node that the value of an option names. Raises UsageError, naming the option, unless it is one."""
-    try:
-        return find_node(taxonomy, text).id
-    except TaxonomyError as error:
-        raise click.UsageError(f"{option}: {error}") from None
-
-
-def node_numbers(taxonomy: Taxonomy, values: Sequence[str], option: str) -> dict[str, float]:
-    """NODE=NUMBER as node id -> number; what follows the last = is the number. Raises UsageError."""
-    found = {}
-    for value in values:
-        name, sign, number = value.rpartition("=")
-        try:
-            amount = float(number)
-        except ValueError:
-            sign = ""
-        if not (name.strip() and sign):
-            raise click.UsageError(f"{option} takes NODE=NUMBER, not {value!r}")
-        found[node_option(taxonomy, name.strip(), option)] = amount
-    return found
-
-
-def read_names(values: Sequence[str], option: str) -> list[str]:
-    """The values, where each @FILE stands for the lines of a file, one name a line. Raises UsageError."""
-    found: list[str] = []
-    for value in values:
-        if not value.startswith("@"):
-            found.append(value)
-            continue
-        try:
-            lines = read_text(Path(value[1:])).splitlines()
-        except CladistError as error:
-            raise click.UsageError(f"{option}: {error}") from None
-        found.extend(line.strip() for line in lines if line.strip())
-    return found

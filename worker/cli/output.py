@@ -1,17 +1,13 @@
-"""What commands print: JSON for programs, tables and progress bars for people."""
+"""What commands print: JSON for programs, tables for people."""
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
-
-from classifier.progress import Progress as ProgressListener
 
 _LONG_COLUMNS = (
     "asset",
@@ -83,32 +79,6 @@ def print_metrics(metrics: dict[str, Any]) -> None:
             f"recall {sets['recall']:.3f}, F1 {sets['f1']:.3f}, exact {sets['exact_match']:.3f}"
         )
     click.echo(_decision_line(decision))
-
-
-@contextmanager
-def progress_bars(*, hidden: bool = False) -> Iterator[ProgressListener]:
-    """A listener that shows a bar for each stage on standard error; nothing at all until it is told something."""
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    bars = Progress(*columns, console=Console(stderr=True), disable=hidden)
-    stages: dict[str, TaskID] = {}
-
-    def listen(stage: str, done: int, total: int, note: str, /) -> None:
-        if stage not in stages:
-            bars.start()
-            stages[stage] = bars.add_task(stage, total=total, note=note)
-        bars.update(stages[stage], completed=done, total=total, note=note)
-
-    try:
-        yield listen
-    finally:
-        if stages:
-            bars.stop()
 
 
 def _decision_line(decision: dict[str, Any]) -> str:

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
 from taxonomy.errors import first_line
+from worker.db.tables import REVISION
 from worker.db.transaction import Transaction
 from worker.errors import DatabaseError
 
@@ -56,29 +52,27 @@ class Database:
 
     def upgrade(self, revision: str = "head") -> None:
         """Bring the schema to a revision."""
+        from worker.db import migrations  # noqa: PLC0415 (loads Alembic, which no other command needs)
+
         with _one_line_errors(self.name), self.engine.begin() as connection:
-            command.upgrade(self._alembic(connection), revision)
+            migrations.upgrade(connection, revision)
 
     def downgrade(self, revision: str = "base") -> None:
         """Take the schema back to a revision."""
+        from worker.db import migrations  # noqa: PLC0415 (loads Alembic, which no other command needs)
+
         with _one_line_errors(self.name), self.engine.begin() as connection:
-            command.downgrade(self._alembic(connection), revision)
+            migrations.downgrade(connection, revision)
 
     def require_upgraded(self) -> None:
-        """Raise DatabaseError unless the schema is at the newest revision."""
-        newest = ScriptDirectory(str(migrations_folder())).get_current_head()
+        """Raise DatabaseError unless the schema is at the revision of the tables."""
         with _one_line_errors(self.name), self.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-        if found != newest:
+            known = inspect(connection).has_table("alembic_version")
+            found = connection.scalar(text("SELECT version_num FROM alembic_version")) if known else None
+        if found != REVISION:
             raise DatabaseError(
-                f"the schema is at {found or 'no revision'}, not {newest}: run `cladist db upgrade`", source=self.name
+                f"the schema is at {found or 'no revision'}, not {REVISION}: run `cladist db upgrade`", source=self.name
             )
-
-    def _alembic(self, connection: Connection) -> Config:
-        config = Config()
-        config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        return config
 
 
 def open_database(url: str) -> Database:
@@ -90,12 +84,6 @@ def open_database(url: str) -> Database:
         database.close()
         raise
     return database
-
-
-def migrations_folder() -> Path:
-    """Where the Alembic scripts are: inside the installed package, or beside it in a checkout."""
-    installed = Path(__file__).parents[1] / "migrations"
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "migrations"
 
 
 def _make_engine(url: str) -> Engine:

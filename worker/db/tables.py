@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from worker.states import Code, RelabellingStatus, Status
 
+REVISION = "0003"  # of the migration that makes these tables: a test holds it to the newest one
 HUMAN = 0  # the bundle number of labels that people gave
 DEFAULT_TAXONOMY = "default"
 DEFAULT_QUEUE = DEFAULT_TENANT = "default"  # both are there from the first, with the number 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from classifier.inference.prediction import AssetPrediction
+import classifier
 from worker.db.statements.index_choice import is_of_release, is_on_later_page
 from worker.db.statements.rows import insert_rows, is_any_of
 from worker.db.tables import AssetRow, BundleRow, DecisionRow, LabelRow
@@ -34,7 +34,9 @@ class LabelledAsset:
     model: str | None
 
 
-def store_predictions(tx: Transaction, results: Sequence[tuple[Claim, AssetPrediction]], release_id: int) -> None:
+def store_predictions(
+    tx: Transaction, results: Sequence[tuple[Claim, "classifier.AssetPrediction"]], release_id: int
+) -> None:
     """Write labels and decisions of one bundle; what it said of these assets in this release before is replaced.
 
     The caller holds the assets, by `hold_assets`.
@@ -91,14 +93,14 @@ def labels_under(
         yield LabelledAsset(*row)
 
 
-def _label_rows(claim: Claim, prediction: AssetPrediction, release_id: int) -> Iterator[tuple[Any, ...]]:
+def _label_rows(claim: Claim, prediction: "classifier.AssetPrediction", release_id: int) -> Iterator[tuple[Any, ...]]:
     """In the order of _LABEL_COLUMNS."""
     fixed = claim.asset_id, release_id, claim.bundle_id, MODEL
     for label, on_path in zip(prediction.levels, prediction.on_path(), strict=True):
         yield *fixed, label.node, label.level, label.confidence, on_path
 
 
-def _decision_row(claim: Claim, prediction: AssetPrediction) -> tuple[Any, ...]:
+def _decision_row(claim: Claim, prediction: "classifier.AssetPrediction") -> tuple[Any, ...]:
     """In the order of _DECISION_COLUMNS."""
     decision = prediction.decision
     whole = json.dumps(prediction.as_dict())

@@ -4,18 +4,18 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
-from classifier.bundles.bundle import Bundle, read_bundle
+import classifier
 from worker.catalog.releases import add_release
 from worker.db.engine import Database
 from worker.db.tables import BundleRow
 
 
-def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = None) -> Bundle:
+def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = None) -> "classifier.Bundle":
     """Make a bundle known and active: new jobs get it. Its release becomes known, under this name if it was not.
 
     Raises BundleError when it cannot be used, SubmissionError when its release is known by another name.
     """
-    bundle = read_bundle(folder.resolve())
+    bundle = classifier.read_bundle(folder.resolve())
     bundle.load_net()
     with database.write() as tx:
         release_id = add_release(tx, bundle.taxonomy, taxonomy_name).id

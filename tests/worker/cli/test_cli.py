@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,15 +33,6 @@ def labels(cladist: Cladist) -> Path:
 
 
 TRAIN = ("train", "--labels", "labels.csv", "--backbone", "test_resnet", "--epochs", "1", "--image-size", "32")
-
-
-def test_help_loads_no_torch() -> None:
-    """`cladist --help` answers without the model's libraries."""
-    code = "import sys; from worker.cli.main import cli; cli.main(['--help'], standalone_mode=False); "
-    code += "print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "demo" in done.stdout
-    assert done.stdout.splitlines()[-1] == "False"
 
 
 @pytest.mark.usefixtures("labels")

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from fake_broker import Broker, relay
 from sqlalchemy import inspect, select, text
 
 from worker.db.engine import Database, open_database
-from worker.db.tables import Base, OutboxRow
+from worker.db.migrations import migrations_folder
+from worker.db.tables import REVISION, Base, OutboxRow
 from worker.errors import DatabaseError
 from worker.jobs.queries import list_jobs
 from worker.settings import Settings
@@ -20,6 +22,20 @@ def test_the_migrations_make_just_the_tables_of_the_orm(database: Database) -> N
     """Alembic finds no difference between the upgraded schema and the metadata."""
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_the_tables_name_the_newest_migration() -> None:
+    """A database is upgraded when it is at the revision that `worker.db.tables` names; Alembic knows the newest."""
+    assert ScriptDirectory(str(migrations_folder())).get_current_head() == REVISION
+
+
+def test_an_older_schema_is_refused(settings: Settings) -> None:
+    """The message names both revisions."""
+    database = Database(settings.database_url)
+    database.upgrade("0001")
+    with pytest.raises(DatabaseError, match=f"schema is at 0001, not {REVISION}"):
+        database.require_upgraded()
+    database.close()
 
 
 def test_downgrade_leaves_nothing_and_upgrade_works_again(database: Database) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from worker.db.engine import Database, migrations_folder
+from worker.db.engine import Database
+from worker.db.migrations import migrations_folder
 from worker.settings import Settings
 
 REVISIONS = sorted((migrations_folder() / "versions").glob("*.py"))

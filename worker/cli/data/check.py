@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from classifier.bundles.bundle import read_bundle
-from classifier.datacheck import Check, check_labels
+import classifier
 from classifier.datacheck.balance import MIN_IMAGES
 from classifier.datacheck.findings import counts, shortened
 from classifier.errors import DataCheckError
 from taxonomy import Taxonomy, read_taxonomy
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table, progress_bars
+from worker.cli.output import print_json, print_table
+from worker.cli.progress import progress_bars
 
 _LIMIT = 20
 
@@ -51,10 +51,10 @@ def check(
     """Check every row and image of LABELS: what is unreadable, doubled, unlabelled, too thin or unlike production."""
     if bundle and not against:
         raise click.UsageError("--bundle looks at a production sample: give --against too")
-    opened = read_bundle(bundle) if bundle else None
+    opened = classifier.read_bundle(bundle) if bundle else None
     read = _taxonomy(labels, taxonomy_file) if taxonomy_file or not opened else opened.taxonomy
     with progress_bars(hidden=as_json) as progress:
-        found = check_labels(
+        found = classifier.check_labels(
             labels,
             read,
             against=against,
@@ -76,7 +76,7 @@ def _taxonomy(labels: Path, taxonomy_file: Path | None) -> Taxonomy:
     return read_taxonomy(taxonomy_file or labels, None if taxonomy_file else "labels-csv")
 
 
-def _print_check(labels: Path, found: Check, limit: int) -> None:
+def _print_check(labels: Path, found: "classifier.Check", limit: int) -> None:
     shown = shortened(found.findings, limit)
     rows = [(finding.severity, finding.kind, finding.where, finding.what) for finding in shown]
     if rows:

@@ -9,7 +9,7 @@ from classifier.config import TrainingConfig
 from worker.cli.demo.figures import render_catalogue
 from worker.cli.demo.tour import FIGURES_CONFIG, take_tour
 from worker.cli.options import file_type
-from worker.cli.output import progress_bars
+from worker.cli.progress import progress_bars
 
 _MARK = ".cladist-demo"
 

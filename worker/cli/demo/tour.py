@@ -7,22 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 from sqlalchemy import func, select
 
-from classifier.bundles.bundle import Bundle
+import classifier
+import worker
 from classifier.config import TrainingConfig
 from classifier.data.manifest import Manifest, Sample, read_manifest
 from classifier.progress import Progress
-from classifier.training.train import evaluate_bundle, train_bundle
 from taxonomy import PATH_SEPARATOR, read_taxonomy
-from worker.cli.output import print_metrics, print_table, progress_bars
+from worker.cli.output import print_metrics, print_table
+from worker.cli.progress import progress_bars
 from worker.db.engine import Database
 from worker.db.tables import DecisionRow, JobRow
 from worker.jobs.submission import Request, submit
-from worker.models.registration import add_bundle
-from worker.process.bootstrap import bootstrap
-from worker.process.service import run_worker
 from worker.settings import Settings
 from worker.states import OPEN
 
@@ -76,8 +73,8 @@ def take_tour(labels: Path, images: Path | None, folder: Path, config: TrainingC
     test = manifest.split("test")
     click.echo(f"{labels}: {len(taxonomy)} nodes, {len(taxonomy.leaves)} leaves; {_splits(manifest)}", err=True)
     with progress_bars() as progress:
-        bundle = train_bundle(manifest, taxonomy, folder / BUNDLE, config, progress=progress)
-        metrics = evaluate_bundle(bundle, test, progress)
+        bundle = classifier.train_bundle(manifest, taxonomy, folder / BUNDLE, config, progress=progress)
+        metrics = classifier.evaluate_bundle(bundle, test, progress)
         database = _database(folder, bundle)
         ids = _route(database, folder, test, progress)
     click.echo()
@@ -94,10 +91,10 @@ def _splits(manifest: Manifest) -> str:
     return ", ".join(f"{counts[split]} images to {split}" for split in ("train", "val", "test") if counts[split])
 
 
-def _database(folder: Path, bundle: Bundle) -> Database:
+def _database(folder: Path, bundle: "classifier.Bundle") -> Database:
     database = Database(f"sqlite:///{folder / DATABASE}")
     database.upgrade()
-    add_bundle(database, bundle.folder)
+    worker.add_bundle(database, bundle.folder)
     return database
 
 
@@ -111,15 +108,15 @@ def _route(database: Database, folder: Path, test: tuple[Sample, ...], progress:
             still = session.scalar(select(func.count()).select_from(JobRow).where(JobRow.status.in_(sorted(OPEN))))
         progress("route", len(ids) - (still or 0), len(ids), "through Celery")
 
-    settings = Settings(database_url=f"sqlite:///{folder / DATABASE}", torch_threads=torch.get_num_threads())
-    services = bootstrap(settings)
-    run_worker(services, drain=True, watch=watch)
+    settings = Settings(database_url=f"sqlite:///{folder / DATABASE}")
+    services = worker.bootstrap(settings)
+    worker.run_worker(services, drain=True, watch=watch)
     services.close()
     watch()
     return ids
 
 
-def _routed(database: Database, ids: list[int], test: tuple[Sample, ...], bundle: Bundle) -> list[Routed]:
+def _routed(database: Database, ids: list[int], test: tuple[Sample, ...], bundle: "classifier.Bundle") -> list[Routed]:
     with database.read() as session:
         stored = {row.job_id: row.prediction for row in session.scalars(select(DecisionRow))}
     truths = {sample.node_id: bundle.taxonomy.path_text(sample.node_id) for sample in test}

@@ -2,7 +2,8 @@
 
 import click
 
-from worker.cli.options import json_option, queue_option, tenant_option
+from worker.cli.jobs.destination import queue_option, tenant_option
+from worker.cli.options import json_option
 from worker.cli.output import print_json, print_table
 from worker.db.engine import open_database
 from worker.dispatch.queues import Destination

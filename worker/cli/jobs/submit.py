@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from worker.cli.options import file_type, json_option, queue_option, tenant_option
+from worker.cli.jobs.destination import queue_option, tenant_option
+from worker.cli.options import file_type, json_option
 from worker.db.engine import open_database
 from worker.dispatch.queues import Destination
 from worker.errors import SubmissionError

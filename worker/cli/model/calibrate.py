@@ -5,16 +5,15 @@ from typing import Any
 
 import click
 
-from classifier.bundles.bundle import read_bundle
+import classifier
 from classifier.bundles.calibration import DEFAULT_TARGET_ACCURACY, Calibration, Guarantee, ReviewPlan
-from classifier.calibration.options import CalibrationOptions
 from classifier.calibration.out_of_distribution import DEFAULT_FALSE_ALARMS
-from classifier.calibration.review_budget import ReviewBudget
-from classifier.data.manifest import read_manifest
-from classifier.training.train import recalibrate_bundle
 from taxonomy import Taxonomy
-from worker.cli.options import file_type, json_option, labels_option, node_numbers, split_option
-from worker.cli.output import print_json, print_table, progress_bars
+from worker.cli.model.options import labels_option, split_option
+from worker.cli.nodes import node_numbers
+from worker.cli.options import file_type, json_option
+from worker.cli.output import print_json, print_table
+from worker.cli.progress import progress_bars
 
 
 @click.command()
@@ -77,18 +76,18 @@ def calibrate(
 
     With a budget of reviews it also finds which decisions people should look at.
     """
-    opened = read_bundle(bundle)
-    options = CalibrationOptions(
+    opened = classifier.read_bundle(bundle)
+    options = classifier.CalibrationOptions(
         target_accuracy,
         guarantee,
         node_numbers(opened.taxonomy, targets, "--target"),
         false_alarms,
         _budget(opened.taxonomy, reviews_per_day, assets_per_day, review_costs),
     )
-    manifest = read_manifest(labels, opened.taxonomy, multi_label=opened.strategy.several_labels)
+    manifest = classifier.read_manifest(labels, opened.taxonomy, multi_label=opened.strategy.several_labels)
     samples = manifest.split(split)
     with progress_bars(hidden=as_json) as progress:
-        result = recalibrate_bundle(opened, samples, split, options, progress)
+        result = classifier.recalibrate_bundle(opened, samples, split, options, progress)
     if as_json:
         print_json({**result.calibration.model_dump(), "model": result.model})
         return
@@ -99,12 +98,14 @@ def calibrate(
 
 def _budget(
     taxonomy: Taxonomy, reviews_per_day: float | None, assets_per_day: float | None, review_costs: tuple[str, ...]
-) -> ReviewBudget | None:
+) -> "classifier.ReviewBudget | None":
     if reviews_per_day is None and assets_per_day is None and not review_costs:
         return None
     if reviews_per_day is None or assets_per_day is None:
         raise click.UsageError("a review budget needs both --reviews-per-day and --assets-per-day")
-    return ReviewBudget(reviews_per_day, assets_per_day, node_numbers(taxonomy, review_costs, "--review-cost"))
+    return classifier.ReviewBudget(
+        reviews_per_day, assets_per_day, node_numbers(taxonomy, review_costs, "--review-cost")
+    )
 
 
 def _rows(calibration: Calibration) -> list[tuple[str, Any]]:

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
-from classifier.bundles.bundle import read_bundle
-from classifier.data.manifest import read_manifest
-from classifier.report import evaluate_with_report
-from classifier.training.train import evaluate_bundle
+import classifier
+from worker.cli.model.options import labels_option, split_option
 from worker.cli.model.release import release_difference, release_option
-from worker.cli.options import file_type, json_option, labels_option, split_option
-from worker.cli.output import print_json, print_metrics, progress_bars
+from worker.cli.options import file_type, json_option
+from worker.cli.output import print_json, print_metrics
+from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option
 
 
@@ -39,15 +38,15 @@ def evaluate(
         raise click.UsageError("a report speaks of the bundle's own release: leave --taxonomy or --report out")
     if against and not report:
         raise click.UsageError("--against is drawn in a report: give --report too")
-    opened, other = read_bundle(bundle), read_bundle(against) if against else None
+    opened, other = classifier.read_bundle(bundle), classifier.read_bundle(against) if against else None
     difference = release_difference(opened, taxonomy_file, mappings)
     known = difference.after if difference else opened.taxonomy
-    manifest = read_manifest(labels, known, multi_label=opened.strategy.several_labels)
+    manifest = classifier.read_manifest(labels, known, multi_label=opened.strategy.several_labels)
     with progress_bars(hidden=as_json) as progress:
         if report:
-            metrics = evaluate_with_report(report, opened, manifest, split, other, progress)
+            metrics = classifier.evaluate_with_report(report, opened, manifest, split, other, progress)
         else:
-            metrics = evaluate_bundle(opened, manifest.split(split), progress, difference)
+            metrics = classifier.evaluate_bundle(opened, manifest.split(split), progress, difference)
     if as_json:
         print_json(metrics.as_dict())
     else:

@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 import click
-import torch
 
-from classifier.bundles.bundle import read_bundle
-from classifier.images.decode import read_image_file
-from classifier.inference.decoding import DecodeOptions
+import classifier
 from classifier.inference.prediction import DEFAULT_TOP, AssetPrediction
-from classifier.inference.predictor import Predictor
 from taxonomy import PATH_SEPARATOR, Taxonomy, TaxonomyError, find_node
 from worker.cli.model.release import release_difference, release_option, tell_unreachable
-from worker.cli.options import file_type, json_option, node_option, read_names
+from worker.cli.nodes import node_option, read_names
+from worker.cli.options import file_type, json_option
 from worker.cli.output import print_json, print_table
 from worker.cli.taxonomy.differences import mapping_option
 from worker.settings import read_settings
@@ -59,9 +56,9 @@ def predict(
     as_json: bool,
 ) -> None:
     """Classify IMAGES with BUNDLE. Nodes are given by id, path (A > B), name or alias; @FILE names one a line."""
-    opened = read_bundle(bundle)
+    opened = classifier.read_bundle(bundle)
     known = opened.taxonomy
-    options = DecodeOptions(
+    options = classifier.DecodeOptions(
         decode,
         top_k,
         None if under is None else node_option(known, under, "--under"),
@@ -71,11 +68,13 @@ def predict(
         _bins(known, bins),
     )
     difference = release_difference(opened, taxonomy_file, mappings)
-    predictor = Predictor(opened, options=options, difference=difference, precision=read_settings().precision)
+    predictor = classifier.Predictor(
+        opened, options=options, difference=difference, precision=read_settings().precision
+    )
     tell_unreachable(predictor.unreachable)
     for image in images:
-        pixels = predictor.pixels(read_image_file(image), str(image))
-        (prediction,) = predictor.predict([str(image)], torch.stack([pixels]))
+        pixels = predictor.pixels(classifier.read_image_file(image), str(image))
+        (prediction,) = predictor.predict([str(image)], pixels[None])
         if as_json:
             print_json(prediction.as_dict())
         else:

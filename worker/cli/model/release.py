@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from classifier.bundles.bundle import Bundle
+import classifier
 from taxonomy import read_taxonomy, release
 from taxonomy.changes.diff import Difference, diff
 from taxonomy.errors import some_of
@@ -18,7 +18,9 @@ release_option = click.option(
 )
 
 
-def release_difference(bundle: Bundle, taxonomy_file: Path | None, mappings: tuple[Path, ...]) -> Difference | None:
+def release_difference(
+    bundle: "classifier.Bundle", taxonomy_file: Path | None, mappings: tuple[Path, ...]
+) -> Difference | None:
     """What changed from the bundle's release to the one of the file; None where that is the same."""
     if taxonomy_file is None:
         if mappings:

@@ -4,16 +4,14 @@ from pathlib import Path
 
 import click
 
-from classifier.bundles.bundle import read_bundle
-from classifier.config import TrainingConfig
-from classifier.data.manifest import read_manifest
-from classifier.networks.backbone import names_weights
-from classifier.outputs.modes import MODES
-from classifier.training.train import Start, train_bundle
+import classifier
+from classifier.config import TrainingConfig, names_weights
 from taxonomy import Taxonomy, read_taxonomy
-from taxonomy.changes.diff import diff
-from worker.cli.options import file_type, json_option, labels_option
-from worker.cli.output import print_json, progress_bars
+from taxonomy.changes.diff import Difference, diff
+from worker.cli.model.options import labels_option
+from worker.cli.options import file_type, json_option
+from worker.cli.output import print_json
+from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option, merged_mapping
 
 _DEFAULTS = TrainingConfig()
@@ -74,9 +72,9 @@ def train(
         raise click.UsageError("--from brings the heads along: leave head_width as it is")
     if begun and config.mode != begun[0].info.mode:
         raise click.UsageError(f"--from: {begun[0].folder} is of the mode {begun[0].info.mode!r}, not {config.mode!r}")
-    manifest = read_manifest(labels, read, multi_label=MODES[config.mode].several_labels)
+    manifest = classifier.read_manifest(labels, read, multi_label=classifier.MODES[config.mode].several_labels)
     with progress_bars(hidden=as_json) as progress:
-        made = train_bundle(
+        made = classifier.train_bundle(
             manifest, read, out, config, checkpoint=checkpoint, start=begun, resume=resume, progress=progress
         )
     if as_json:
@@ -85,7 +83,9 @@ def train(
         click.echo((made.folder / "MODEL_CARD.md").read_text(encoding="utf-8"))
 
 
-def _start(folder: Path | None, read: Taxonomy, mappings: tuple[Path, ...], *, has_other_weights: bool) -> Start | None:
+def _start(
+    folder: Path | None, read: Taxonomy, mappings: tuple[Path, ...], *, has_other_weights: bool
+) -> "tuple[classifier.Bundle, Difference] | None":
     """The bundle to begin with and what changed since; None without one."""
     if folder is None:
         if mappings:
@@ -93,7 +93,7 @@ def _start(folder: Path | None, read: Taxonomy, mappings: tuple[Path, ...], *, h
         return None
     if has_other_weights:
         raise click.UsageError("--from brings backbone and weights along: leave --backbone and --checkpoint out")
-    bundle = read_bundle(folder)
+    bundle = classifier.read_bundle(folder)
     return bundle, diff(bundle.taxonomy, read, merged_mapping(mappings, bundle.taxonomy, read))
 
 

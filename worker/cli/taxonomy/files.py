@@ -1,4 +1,4 @@
-"""`cladist taxonomy`: check, show and convert files; the commands of other modules join the group here."""
+"""`cladist taxonomy check`, `show` and `convert`, of files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,20 +10,13 @@ from taxonomy.errors import first_line
 from taxonomy.formats.reading import write_taxonomy
 from worker.cli.options import file_type, json_option
 from worker.cli.output import print_json, print_table
-from worker.cli.taxonomy.differences import diff
-from worker.cli.taxonomy.releases import COMMANDS
 
 _format_option = click.option(
     "--format", "format_name", metavar="NAME", help="The format, when it is not to be detected."
 )
 
 
-@click.group()
-def taxonomy() -> None:
-    """Check, show, convert and compare taxonomies; store releases, and move labels between them."""
-
-
-@taxonomy.command()
+@click.command()
 @click.argument("file", type=file_type)
 @_format_option
 @json_option
@@ -45,7 +38,7 @@ def check(*, file: Path, format_name: str | None, as_json: bool) -> None:
         print_table(str(file), ("what", "count"), list(counts.items()))
 
 
-@taxonomy.command()
+@click.command()
 @click.argument("file", type=file_type)
 @_format_option
 @click.option("--levels", type=click.IntRange(min=1), help="Show this many levels only.")
@@ -56,7 +49,7 @@ def show(*, file: Path, format_name: str | None, levels: int | None) -> None:
         click.echo(line)
 
 
-@taxonomy.command()
+@click.command()
 @click.argument("file", type=file_type)
 @_format_option
 @click.option(
@@ -75,10 +68,6 @@ def convert(*, file: Path, format_name: str | None, to: str, out: Path | None) -
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.FileError(str(out), first_line(error)) from None
-
-
-for _command in (diff, *COMMANDS):
-    taxonomy.add_command(_command)
 
 
 def tree_lines(read: Taxonomy, levels: int | None = None) -> Iterator[str]:

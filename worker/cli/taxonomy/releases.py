@@ -17,7 +17,8 @@ from worker.catalog.releases import (
     stored_taxonomy,
 )
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table, progress_bars
+from worker.cli.output import print_json, print_table
+from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option, merged_mapping
 from worker.db.engine import Database, open_database
 from worker.db.tables import DEFAULT_TAXONOMY, ReleaseRow
@@ -178,9 +179,6 @@ def reviews(*, before: str, after: str, limit: int, after_asset: int, as_json: b
             print_json(each)
     else:
         print_table("to be reviewed", ("asset_id", "node", "change"), [list(each.values()) for each in found])
-
-
-COMMANDS = (import_, list_, activate, find, plan, apply, rollback, reviews)
 
 
 def _database() -> Database:

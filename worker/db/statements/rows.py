@@ -1,10 +1,8 @@
 """Many rows in one statement, as fast as the database takes them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import sql
 from sqlalchemy import ColumnElement, Connection, Text, any_, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -13,6 +11,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from worker.db.tables import AssetRow, Base, JobRow
 from worker.db.transaction import Transaction
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 def is_any_of(tx: Transaction, column: InstrumentedAttribute[Any], values: Iterable[Any]) -> ColumnElement[bool]:
@@ -74,14 +75,12 @@ def _execute_many(connection: Connection, table: str, columns: Sequence[str], ro
 
 
 def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment] # by the dialect
+    failure = connection.dialect.loaded_dbapi.Error  # psycopg.Error, without importing psycopg where SQLite is used
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
-    except psycopg.Error as error:
-        text = statement.as_string(driver)
-        raise DBAPIError.instance(text, None, error, psycopg.Error, dialect=connection.dialect) from error
+    except failure as error:
+        raise DBAPIError.instance(statement, None, error, failure, dialect=connection.dialect) from error

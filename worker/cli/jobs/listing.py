@@ -1,28 +1,21 @@
-"""`cladist jobs`."""
+"""`cladist jobs list`, `show` and `wait`."""
 
 from typing import Any
 
 import click
 
-from worker.cli.jobs.upkeep import dead, purge
 from worker.cli.options import json_option
 from worker.cli.output import print_jobs, print_json, print_table
 from worker.db.engine import Database, open_database
 from worker.errors import LookupFailedError
 from worker.jobs.queries import jobs_of, list_jobs, show_job, wait_for_jobs
-from worker.jobs.requests import cancel_job, retry_job
 from worker.settings import read_settings
 from worker.states import Status
 
 _WAIT_POLL_S = 0.2
 
 
-@click.group()
-def jobs() -> None:
-    """List, show, wait for, cancel, retry and purge jobs."""
-
-
-@jobs.command("list")
+@click.command("list")
 @click.option("--status", type=click.Choice([status.value for status in Status]))
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @click.option("--before", type=int, help="Go on below this job id.")
@@ -34,7 +27,7 @@ def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) 
     print_jobs(found, as_json=as_json)
 
 
-@jobs.command()
+@click.command()
 @click.argument("job", type=int)
 @json_option
 def show(*, job: int, as_json: bool) -> None:
@@ -53,7 +46,7 @@ def show(*, job: int, as_json: bool) -> None:
         click.echo(f"decision: {' > '.join(decision['path']) or 'none'} ({decision['reason']})")
 
 
-@jobs.command()
+@click.command()
 @click.argument("ids", type=int, nargs=-1, required=True)
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds; by default as long as it takes.")
 @json_option
@@ -64,32 +57,6 @@ def wait(*, ids: tuple[int, ...], timeout_s: float | None, as_json: bool) -> Non
     if not wait_for_jobs(database, list(ids), timeout_s, _WAIT_POLL_S):
         raise LookupFailedError(f"after {timeout_s:g} s some jobs are still open; is a `cladist worker` running?")
     print_jobs(_known(database, ids), as_json=as_json)
-
-
-@jobs.command()
-@click.argument("ids", type=int, nargs=-1, required=True)
-def cancel(*, ids: tuple[int, ...]) -> None:
-    """Cancel jobs that have not ended; what a worker still finds for one is thrown away."""
-    database = open_database(read_settings().database_url)
-    for job_id in ids:
-        cancel_job(database, job_id)
-        click.echo(f"{job_id} cancelled")
-
-
-@jobs.command()
-@click.argument("ids", type=int, nargs=-1, required=True)
-def retry(*, ids: tuple[int, ...]) -> None:
-    """Queue failed, dead or cancelled jobs again."""
-    database = open_database(read_settings().database_url)
-    for job_id in ids:
-        retry_job(database, job_id)
-        click.echo(f"{job_id} queued")
-
-
-jobs.add_command(dead)
-
-
-jobs.add_command(purge)
 
 
 def _known(database: Database, ids: tuple[int, ...]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`cladist jobs dead` and `jobs purge`."""
+"""`cladist jobs purge`."""
 
 import re
 from datetime import timedelta
@@ -7,10 +7,8 @@ from typing import Any
 import click
 
 from worker.cli.options import json_option
-from worker.cli.output import print_jobs, print_json
+from worker.cli.output import print_json
 from worker.db.engine import open_database
-from worker.jobs.queries import list_jobs
-from worker.jobs.requests import retry_dead, retry_job
 from worker.jobs.retention import purge_jobs
 from worker.settings import read_settings
 from worker.states import FINISHED, Status
@@ -32,40 +30,6 @@ class _Duration(click.ParamType[timedelta]):
                 f"{value[:80]!r} is no duration: give a number and one of {', '.join(_UNITS)}, as in 30d", param, ctx
             )
         return min(_LONGEST, timedelta(**{_UNITS[match[2]]: float(match[1])}))
-
-
-@click.group()
-def dead() -> None:
-    """List jobs that ran out of attempts, and retry them."""
-
-
-@dead.command("list")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--before", type=int, help="Go on below this job id.")
-@json_option
-def list_(*, limit: int, before: int | None, as_json: bool) -> None:
-    """List dead jobs, the newest first, with what they died of."""
-    with open_database(read_settings().database_url).read() as session:
-        found = list_jobs(session, status=Status.DEAD, limit=limit, before=before)
-    print_jobs(found, as_json=as_json)
-
-
-@dead.command()
-@click.argument("ids", type=int, nargs=-1)
-@click.option("--all", "all_", is_flag=True, help="Every dead job.")
-@json_option
-def retry(*, ids: tuple[int, ...], all_: bool, as_json: bool) -> None:
-    """Queue dead jobs again, by their IDS or --all, with all their attempts."""
-    if bool(ids) == all_:
-        raise click.UsageError("give the IDS of dead jobs, or --all")
-    database = open_database(read_settings().database_url)
-    for job_id in ids:
-        retry_job(database, job_id, only=Status.DEAD)
-    count = len(ids) if ids else sum(len(page) for page in retry_dead(database))
-    if as_json:
-        print_json({"queued": count})
-    else:
-        click.echo(f"{count} queued")
 
 
 @click.command()
