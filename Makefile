@@ -20,7 +20,7 @@ lint: .venv/.installed
 	$(BIN)/mypy benchmarks/hmc/__main__.py
 	$(BIN)/lint-imports
 
-# The site, in site/; README and the other pages are read as they are.
+# The site of docs/, in site/.
 docs: .venv/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 

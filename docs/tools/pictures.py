@@ -1,7 +1,6 @@
 """Draw docs/pictures/*.svg: `python docs/tools/pictures.py`.
 
-path: docs/pictures/prediction.json, what `cladist predict --json` said of docs/pictures/figure.jpg of the demo, and the
-truth.
+path: docs/pictures/path.json, what `make demo` printed of docs/pictures/figure.jpg.
 layers: the import contracts of pyproject.toml.
 """
 
@@ -25,9 +24,9 @@ _BARS_X, _BARS_PX, _ROW_PX, _TOP = 184, 376, 62, 46
 
 def draw_path(palette: Palette) -> Drawing:
     """An image, its best path with confidences, and where the answer stops."""
-    prediction = json.loads((FOLDER / "prediction.json").read_text(encoding="utf-8"))
+    prediction = json.loads((FOLDER / "path.json").read_text(encoding="utf-8"))
     levels, decision = prediction["levels"], prediction["decision"]
-    threshold = float(decision["reason"].rpartition(" ")[2])
+    threshold = float(decision["threshold"])
     drawing = Drawing(560, 318, "An image becomes a path with confidences, and the answer stops", palette)
     _draw_image(drawing, f"a {prediction['truth']}")
     line_x = _BARS_X + _BARS_PX * threshold

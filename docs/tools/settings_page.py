@@ -43,9 +43,9 @@ def settings_page() -> str:
 def _lines() -> Iterator[str]:
     for name, schema in schemas(Settings).items():
         if name in SECTIONS:
-            yield f"\n## {SECTIONS[name]}\n\n| setting | default | allowed | what it says |\n|---|---|---|---|\n"
-        cells = (f"`CLADIST_{name.upper()}`", default_text(schema), range_text(schema), schema["description"])
-        yield "".join(f"| {cell.replace('|', _ESCAPED)} ".replace("|  ", "| ") for cell in cells) + "|\n"
+            yield f"\n## {SECTIONS[name]}\n\n| setting | default; allowed | what it says |\n|---|---|---|\n"
+        values = "; ".join(text for text in (default_text(schema), range_text(schema)) if text)
+        yield f"| `CLADIST_{name.upper()}` | {values.replace('|', _ESCAPED)} | {schema['description']} |\n"
 
 
 if __name__ == "__main__":

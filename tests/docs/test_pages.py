@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from worker.cli.demo.tour import FIGURES_CONFIG, take_tour
 
 RUN_PAGES = [page for page in PAGES if any(block.is_run for block in blocks(page))]
 _IMAGES_A_LEAF = {"train": 2, "val": 4, "test": 1}
-_LIMIT_S = 280
+PRELOADED = ROOT / "tests" / "support" / "preloaded_cladist.py"
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +29,23 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The socket of a `cladist` that is loaded already: pages have dozens of commands."""
+    path = tmp_path_factory.mktemp("server") / "cladist"
+    given = {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        number = listening.fileno()
+        command = [sys.executable, str(PRELOADED), "serve", str(number)]
+        with subprocess.Popen(command, env={**os.environ, **given}, pass_fds=[number]) as process:
+            yield path
+            process.terminate()
+
+
 @pytest.fixture
-def folder(demo: Path, tmp_path: Path) -> Path:
+def folder(demo: Path, server: Path, tmp_path: Path) -> Path:
     """A reader's folder: the demo's, a bundle and a labels.csv of one's own, two images, a manifest, and `cladist`."""
     shutil.copytree(demo, tmp_path / "cladist-demo")
     shutil.copytree(demo / "bundle", tmp_path / "bundle")
@@ -40,14 +56,12 @@ def folder(demo: Path, tmp_path: Path) -> Path:
     with (tmp_path / "assets.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([("uri",), *((str(image),) for image in images[:3])])
     (tmp_path / "commands").mkdir()
-    command(
-        tmp_path / "commands" / "cladist", f"exec {sys.executable} -c 'from worker.cli.main import main; main()' \"$@\""
-    )
-    command(tmp_path / "commands" / "python", f'exec {sys.executable} "$@"')
+    write_command(tmp_path / "commands" / "cladist", f'exec {sys.executable} -S -E {PRELOADED} call {server} "$@"')
+    write_command(tmp_path / "commands" / "python", f'exec {sys.executable} "$@"')
     return tmp_path
 
 
-def command(path: Path, line: str) -> None:
+def write_command(path: Path, line: str) -> None:
     path.write_text(f"#!/bin/sh\n{line}\n")
     path.chmod(0o755)
 
@@ -71,6 +85,7 @@ def environment(folder: Path) -> dict[str, str]:
     return {**given, **paths, "OMP_NUM_THREADS": "1"}
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("page", RUN_PAGES, ids=page_name)
 def test_what_a_page_shows_works(page: Path, folder: Path) -> None:
     """All its blocks in order, in one shell; the first that fails ends it."""
@@ -80,7 +95,7 @@ def test_what_a_page_shows_works(page: Path, folder: Path) -> None:
             lines += shell_lines(block, folder)
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)], cwd=folder, env=environment(folder), capture_output=True, text=True,
-        check=False, stdin=subprocess.DEVNULL, timeout=_LIMIT_S,
+        check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, f"{page_name(page)}: {done.stderr[-3000:]}"
 
