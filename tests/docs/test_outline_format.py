@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from entry_points import install
 
 from taxonomy import TaxonomyError, read_taxonomy
 from taxonomy.formats import registry
@@ -17,13 +18,8 @@ OUTLINE = "* Animal\n  * Bird\n    * Robin\n  * Fish\n* Plant\n"
 @pytest.fixture(autouse=True)
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make its entry points known, as pip does, and forget them again."""
-    declared = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]["entry-points"]
-    metadata = tmp_path / "outline-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: outline\nVersion: 1.0\n")
-    sections = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in named.items()) for group, named in declared.items()]
-    (metadata / "entry_points.txt").write_text("\n".join(sections))
-    monkeypatch.syspath_prepend(str(tmp_path))
+    declared = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]["entry-points"]["cladist.formats"]
+    install(tmp_path, monkeypatch, "cladist.formats", *(f"{name} = {value}" for name, value in declared.items()))
     monkeypatch.syspath_prepend(str(EXAMPLE))
     registry._plugins.cache_clear()
     yield

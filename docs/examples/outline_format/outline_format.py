@@ -25,7 +25,7 @@ class OutlineFormat:
                 continue
             found = _BULLET.fullmatch(line)
             if found is None or len(found["indent"]) // 2 > len(above):
-                raise TaxonomyError(f"{source}: line {number}: not `* NAME`, at most two spaces deeper than above")
+                raise TaxonomyError("not `* NAME`, at most two spaces deeper than above", source=source, line=number)
             del above[len(found["indent"]) // 2 :]
             parents = (PATH_SEPARATOR.join(above),) if above else ()
             above.append(found["name"])
