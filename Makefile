@@ -5,7 +5,7 @@ PHOTOGRAPHS ?= ../shared/data/grocery
 TABLES ?= ../shared/data/hmc
 JOBS ?= 2
 
-.PHONY: demo test lint bench chaos fuzz install clean
+.PHONY: demo test lint docs bench chaos fuzz install clean
 
 demo: .venv/.installed
 	$(BIN)/cladist demo
@@ -19,6 +19,10 @@ lint: .venv/.installed
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks/hmc/__main__.py
 	$(BIN)/lint-imports
+
+# The site of docs/, in site/.
+docs: .venv/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 bench: .venv/.installed
 	mkdir -p benchmarks/out
@@ -46,4 +50,4 @@ install: .venv/.installed
 	@touch $@
 
 clean:
-	rm -rf .venv cladist-demo benchmarks/out
+	rm -rf .venv cladist-demo benchmarks/out site

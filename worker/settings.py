@@ -17,50 +17,115 @@ EMBEDDED_BROKER = "memory://localhost/"
 
 
 class Settings(BaseSettings):
-    """Every setting with its default; each is set by CLADIST_ and its name in capitals."""
+    """Every setting with its default and meaning; each is set by CLADIST_ and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="CLADIST_", frozen=True)
 
-    database_url: str = EMBEDDED_DATABASE
-    broker_url: str = EMBEDDED_BROKER
-    queue: str = Field(default="cladist", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    # What assets may be fetched, and how: docs/assets.md. Lists are separated by commas, folders as PATH is.
-    asset_schemes: Annotated[tuple[str, ...], NoDecode] = ("file", "http", "https")
-    asset_roots: Annotated[tuple[Path, ...], NoDecode] = ()  # none: any file that this process may read
-    asset_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # of http(s), with *; none: any that is public
-    asset_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()  # allowed though not public
-    asset_buckets: Annotated[tuple[str, ...], NoDecode] = ()  # none: any that the credentials can read
-    asset_max_bytes: int = Field(default=64 * 2**20, ge=1, le=2**30)
-    fetch_connect_s: float = Field(default=5.0, gt=0)
-    fetch_read_s: float = Field(default=10.0, gt=0)  # longest silence of a server
-    fetch_total_s: float = Field(default=30.0, gt=0)  # whatever the server does meanwhile
-    fetch_https_to_http: bool = False  # whether https may redirect to http
-    message_size: int = Field(default=64, ge=1, le=1024)  # jobs in one message, at most
-    batch_size: int = Field(default=0, ge=0, le=1024)  # assets in one forward pass, at most; 0: as measured
-    precision: Precision = "auto"  # of the model: bfloat16 where the processor has it (docs/worker.md)
-    torch_threads: int = Field(default=0, ge=0)  # of the model; 0: as many as torch likes
-    fetch_threads: int = Field(default=8, ge=1)  # assets that are fetched at once
-    decode_threads: int = Field(default=0, ge=0)  # assets that are decoded at once; 0: one for each core
-    bundles_in_memory: int = Field(default=2, ge=1)  # the bundles used last stay loaded
-    keep_memory: bool = True  # malloc keeps what was freed for the next batch (worker/pipeline/parallelism.py)
-    memory_limit_bytes: int = Field(default=0, ge=0)  # address space of a worker process; 0: unlimited
-    stuck_s: float = Field(default=300.0, gt=0)  # a worker whose job stands still for so long ends itself
-    stop_s: float = Field(default=20.0, ge=0)  # what is in flight when a worker is stopped has so long to finish
-    lease_s: float = Field(default=60.0, gt=0)
-    max_attempts: int = Field(default=3, ge=1)
-    retry_base_s: float = Field(default=1.0, ge=0)  # longest first wait after a retryable failure; it doubles
-    poll_s: float = Field(default=0.1, gt=0)  # how often the relay looks at the outbox
-    reap_s: float = Field(default=5.0, gt=0)  # how often the reaper looks for lost work
-    republish_s: float = Field(default=60.0, gt=0)  # a published job not claimed for so long is published again
-    ahead: int = Field(default=2, ge=1)  # messages in flight for each busy worker: the more, the later urgent jobs
-    window: int = Field(default=4096, ge=1)  # jobs in flight at most; the rest wait in the outbox
-    retention_days: float = Field(default=0.0, ge=0)  # jobs that ended so long ago are purged; 0: none ever
-    log_format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal, JSON anywhere else
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    monitor_host: str = "127.0.0.1"  # where /metrics, /live and /ready are served: to this machine alone
-    monitor_port: int = Field(default=0, ge=0, le=65535)  # 0: nowhere
-    stall_s: float = Field(default=120.0, gt=0)  # /live fails after so long without work while jobs are pending
-    traces: bool = False  # OpenTelemetry spans, with the extra cladist[otel]; OTEL_EXPORTER_OTLP_... say where to
+    database_url: str = Field(
+        default=EMBEDDED_DATABASE, description="The database: SQLite or PostgreSQL (`postgresql://...`)."
+    )
+    broker_url: str = Field(
+        default=EMBEDDED_BROKER,
+        description="The broker: Redis (`redis://...`), RabbitMQ (`amqp://...`), or the worker's own process.",
+    )
+    queue: str = Field(
+        default="cladist",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="The broker's queue that workers listen to; not the queue that a job is submitted to.",
+    )
+
+    asset_schemes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("file", "http", "https"), description="URI schemes that may be fetched, separated by commas."
+    )
+    asset_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="Folders that files may come from, separated as PATH is; none: any file that the worker may read. "
+        "**Set it wherever people submit whom you would not give a shell.**",
+    )
+    asset_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts of http(s), by commas, `*` for anything: `images.example.com,*.cdn.example.com`; "
+        "none: any public host.",
+    )
+    asset_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(), description="Networks that are allowed though they are not public: `10.1.0.0/16,fd00::/8`."
+    )
+    asset_buckets: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Buckets of s3, gs, az and memory, by commas; none: any that the credentials can read.",
+    )
+    asset_max_bytes: int = Field(
+        default=64 * 2**20, ge=1, le=2**30, description="Largest size of one file, after unpacking."
+    )
+    fetch_connect_s: float = Field(default=5.0, gt=0, description="Time to find and reach a server.")
+    fetch_read_s: float = Field(default=10.0, gt=0, description="Longest silence of a server.")
+    fetch_total_s: float = Field(default=30.0, gt=0, description="Time for the whole asset, however slowly it drips.")
+    fetch_https_to_http: bool = Field(default=False, description="Whether https may redirect to http.")
+
+    message_size: int = Field(default=64, ge=1, le=1024, description="Jobs in one message, at most.")
+    batch_size: int = Field(
+        default=0, ge=0, le=1024, description="Images in one forward pass, at most; 0: as measured when a bundle loads."
+    )
+    precision: Precision = Field(
+        default="auto", description="Of the backbone; auto: bfloat16 where the processor computes in it."
+    )
+    torch_threads: int = Field(default=0, ge=0, description="Cores that the model may use; 0: as torch likes.")
+    fetch_threads: int = Field(default=8, ge=1, description="Assets that a worker fetches at once.")
+    decode_threads: int = Field(
+        default=0, ge=0, description="Images that a worker decodes at once; 0: one for each core."
+    )
+    bundles_in_memory: int = Field(default=2, ge=1, description="So many bundles, those used last, stay loaded.")
+    keep_memory: bool = Field(
+        default=True, description="Whether malloc keeps freed memory for the next batch (more memory, less time)."
+    )
+    memory_limit_bytes: int = Field(
+        default=0, ge=0, description="Address space of a worker process; 0: unlimited. Torch maps some 4 GB of it."
+    )
+    stuck_s: float = Field(
+        default=300.0, gt=0, description="A worker whose job stands still for so long ends itself with 70."
+    )
+    stop_s: float = Field(
+        default=20.0, ge=0, description="Time that work in flight has to finish when a worker is stopped."
+    )
+
+    lease_s: float = Field(
+        default=60.0, gt=0, description="A job whose worker has not been heard of for so long is given to another."
+    )
+    max_attempts: int = Field(default=3, ge=1, description="Attempts at a job before it is dead.")
+    retry_base_s: float = Field(
+        default=1.0, ge=0, description="Longest wait before the second attempt; it doubles with each, to 15 minutes."
+    )
+    poll_s: float = Field(default=0.1, gt=0, description="How often the relay looks at the outbox.")
+    reap_s: float = Field(default=5.0, gt=0, description="How often the reaper looks for lost work.")
+    republish_s: float = Field(
+        default=60.0, gt=0, description="A published job that nobody claims for so long is published again."
+    )
+    ahead: int = Field(
+        default=2, ge=1, description="Messages in flight for each busy worker: the more, the longer urgent jobs wait."
+    )
+    window: int = Field(default=4096, ge=1, description="Jobs in flight in all, at most; the rest wait in the outbox.")
+    retention_days: float = Field(
+        default=0.0, ge=0, description="Jobs that ended so many days ago are purged; 0: none ever."
+    )
+
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="auto: text on a terminal, JSON anywhere else."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least important kind of message that is logged."
+    )
+    monitor_host: str = Field(
+        default="127.0.0.1",
+        description="Where `/metrics`, `/live` and `/ready` are served; by default to this machine.",
+    )
+    monitor_port: int = Field(default=0, ge=0, le=65535, description="Their port; 0: they are not served.")
+    stall_s: float = Field(
+        default=120.0, gt=0, description="`/live` fails after so long without work while jobs are pending."
+    )
+    traces: bool = Field(
+        default=False,
+        description="Whether spans go to OpenTelemetry (`cladist[otel]`); `OTEL_EXPORTER_OTLP_...` say where to.",
+    )
 
     @property
     def broker_is_embedded(self) -> bool:
