@@ -31,7 +31,7 @@ _TIFF_BIG = 43
 
 
 def refuse_traps(content: bytes) -> None:
-    """Raise UnreadableImageError or ImageTooLargeError if decoding would cost far more than the size of the file explains.
+    """Raise UnreadableImageError or ImageTooLargeError where decoding would cost far more than the file is worth.
 
     Everything else passes, damaged and unknown files too: they are the decoder's to refuse.
     """
