@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-PATIENCE_S = 90.0  # for what takes a second or two on a quiet machine
+PATIENCE_S = 240.0  # for what takes a second or two on a quiet machine, and minutes where many share its cores
 _LOOK_S = 0.02
 
 

@@ -91,7 +91,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Site, Fetcher]]:
             "AWS_MAX_ATTEMPTS": "1",
         }.items():
             monkeypatch.setenv(name, value)
-        yield site, fetcher(asset_schemes="s3", asset_networks="", fetch_total_s=5)
+        yield site, fetcher(asset_schemes="s3", asset_networks="", fetch_total_s=60)
 
 
 def test_s3_objects_are_fetched(s3: tuple[Site, Fetcher]) -> None:
