@@ -6,7 +6,7 @@ from taxonomy.errors import CladistError
 
 
 class Code(StrEnum):
-    """Why a job failed, or how the last attempt at an open one ended: stable words, explained in docs/assets.md."""
+    """Why a job failed, or how the last attempt at an open one ended: stable words, explained in docs/reference/failure-codes.md."""
 
     UNREADABLE_IMAGE = "unreadable_image"
     UNSUPPORTED_FORMAT = "unsupported_format"

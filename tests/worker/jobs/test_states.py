@@ -36,5 +36,7 @@ def test_every_code_of_an_asset_or_bundle_error_is_a_documented_code() -> None:
     codes = {kind.code for kind in kinds if kind.code is not None}
     assert codes <= {code.value for code in Code}
     assert "unreadable_image" in codes
-    explained = re.findall(r"^\| `([a-z_]+)` \|", (REPOSITORY / "docs" / "assets.md").read_text(), re.MULTILINE)
+    explained = re.findall(
+        r"^\| `([a-z_]+)` \|", (REPOSITORY / "docs" / "reference" / "failure-codes.md").read_text(), re.MULTILINE
+    )
     assert sorted(explained) == sorted(Code)
