@@ -6,7 +6,10 @@ from taxonomy.errors import CladistError
 
 
 class Code(StrEnum):
-    """Why a job failed, or how the last attempt at an open one ended: stable words, explained in docs/reference/failure-codes.md."""
+    """Why a job failed, or how the last attempt at an open one ended: stable words.
+
+    Each is explained in docs/reference/failure-codes.md.
+    """
 
     UNREADABLE_IMAGE = "unreadable_image"
     UNSUPPORTED_FORMAT = "unsupported_format"
