@@ -40,6 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         number = listening.fileno()
         command = [sys.executable, str(PRELOADED), "serve", str(number)]
         with subprocess.Popen(command, env={**os.environ, **given}, pass_fds=[number]) as process:
+            listening.close()  # a caller is refused, and does not wait, where the server has ended
             yield path
             process.terminate()
 
