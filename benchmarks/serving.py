@@ -80,7 +80,7 @@ def answers(bundle: Bundle, labels: Path) -> list[list[object]]:
 def difference(wanted: Climbs, found: Climbs) -> tuple[float, float, float]:
     """(share of other best terminals, mean and largest change of the confidence where it is the same)."""
     same = wanted.best == found.best
-    changes = np.abs(wanted.probs[wanted.ends] - found.probs[found.ends])[same]
+    changes = np.abs(wanted.probs[wanted.starts] - found.probs[found.starts])[same]
     return float(1 - same.mean()), float(changes.mean()), float(changes.max())
 
 

@@ -52,7 +52,6 @@ else:
                 "jobs_of",
                 "list_jobs",
                 "show_job",
-                "start_worker",
                 "wait_for_jobs",
             ),
             "jobs.requests": (

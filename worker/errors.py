@@ -1,4 +1,4 @@
-"""Errors of the worker. Failures of a job are either Permanent or Retryable; anything else is a bug of ours."""
+"""Errors of the worker: an AssetError fails a job for good, a RetryableError does not, all else is a bug of ours."""
 
 from taxonomy import CladistError
 

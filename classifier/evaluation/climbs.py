@@ -40,14 +40,14 @@ class Climbs:
         return is_ancestor_or_self(self.nodes, self.truth[self.samples], self.hierarchy)
 
     @property
-    def ends(self) -> Ints:
+    def starts(self) -> Ints:
         """(S,) the step at which each climb begins: its deepest node."""
         return np.searchsorted(self.samples, np.arange(len(self.truth)))
 
     @property
     def best(self) -> Ints:
         """(S,) the node at which each climb begins: the best terminal, or what of its path the label can judge."""
-        return self.nodes[self.ends]
+        return self.nodes[self.starts]
 
     def wrong_probs(self) -> Floats:
         """For each sample labelled at a terminal: the probability of the last wrong node on its climb, else 0."""

@@ -18,7 +18,7 @@ from taxonomy.metrics import hierarchical_f1, lca_heights, operating_curve
 def evaluate(climbs: Climbs, calibration: Calibration) -> Metrics:
     """How good the answers are that these climbs start from, and the decisions that a calibration makes on them."""
     hierarchy, truth = climbs.hierarchy, climbs.truth
-    predicted = climbs.nodes[climbs.ends]
+    predicted = climbs.best
     heights = lca_heights(predicted, truth, hierarchy)
     at_terminal = hierarchy.is_terminal[truth]
     return Metrics(

@@ -1,4 +1,4 @@
-"""One linear head per level, and the whole network: backbone, heads, coherence."""
+"""One linear head per level, and the whole network: backbone and heads."""
 
 from collections.abc import Callable
 from typing import cast

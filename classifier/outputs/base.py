@@ -1,7 +1,8 @@
 """What a mode is: the primitives in which single-label and multi-label classification differ.
 
 A mode is one `Strategy`, chosen once by its name from `classifier.outputs.modes.MODES`. It makes the heads of a network
-and the `Output` that reads their logits. Whoever works with logits asks the output; nobody asks which mode it is.
+and the `Output` that reads their logits. Whoever works with logits asks the output. What a lower folder does in two
+ways stands there in one table by mode (`_DECODERS`, `_TALLIES`, `_OBJECTIVES`, `_CARRIES`).
 """
 
 from collections.abc import Sequence

@@ -43,7 +43,7 @@ def wrong_turns(climbs: Climbs) -> Ints:
     """
     hierarchy, truth, nodes = climbs.hierarchy, climbs.truth, climbs.nodes
     right = climbs.right
-    starts = climbs.ends
+    starts = climbs.starts
     wrong_steps = np.add.reduceat((~right).astype(np.int64), starts)  # wrong nodes are the first of a climb
     lengths = np.diff(np.append(starts, len(nodes)))
     rows = []
@@ -77,7 +77,7 @@ def root_matrix(climbs: Climbs, root_limit: int) -> tuple[list[int], Ints] | Non
     """(roots with images, (R, R) counts of true root by answered root); None when there are more than `root_limit`."""
     hierarchy = climbs.hierarchy
     roots = np.flatnonzero(hierarchy.levels == 1)
-    last_step = np.append(climbs.ends[1:], len(climbs.nodes)) - 1
+    last_step = np.append(climbs.starts[1:], len(climbs.nodes)) - 1
     answered = climbs.nodes[last_step]
     true = np.array([_child_towards(int(node), ABOVE_ROOTS, hierarchy) for node in climbs.truth], dtype=np.int64)
     is_right = climbs.right[last_step]

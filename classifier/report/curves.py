@@ -78,8 +78,8 @@ def coverages(climbs: Climbs) -> list[Coverage]:
         for level in range(1, climbs.hierarchy.depth + 1)
     ]
     full = fully_labelled(climbs)
-    ends = full.ends
-    found.append(_coverage("full path", full.probs[ends], full.nodes[ends] == full.truth))
+    starts = full.starts
+    found.append(_coverage("full path", full.probs[starts], full.nodes[starts] == full.truth))
     return [coverage for coverage in found if coverage.answers]
 
 
@@ -92,8 +92,8 @@ def operating_curves(climbs: Climbs, name: str) -> list[NamedCurve]:
     full = fully_labelled(climbs)
     if not len(full.truth):
         return []
-    ends = full.ends
-    flat = operating_curve(np.arange(len(ends)), full.nodes[ends], full.probs[ends], full.truth, full.hierarchy)
+    starts = full.starts
+    flat = operating_curve(np.arange(len(starts)), full.nodes[starts], full.probs[starts], full.truth, full.hierarchy)
     return [NamedCurve(name, climb_curve(full)), NamedCurve("flat baseline", flat)]
 
 

@@ -42,7 +42,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 wrong use or bad input, 1 an error of ours."""
+    """Run the command line and exit: 0 done, 2 wrong use or bad input, 1 an error of ours, 130 interrupted."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata in images: our own checks speak for themselves
     warnings.filterwarnings("ignore", message=r".*LeafSpec.*deprecated")  # between Lightning and torch, not ours

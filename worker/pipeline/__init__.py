@@ -1,5 +1,1 @@
 """The pipeline of a worker process: claim, fetch, decode, predict, store; each stage ahead of the next."""
-
-from worker.pipeline.pipeline import Pipeline
-
-__all__ = ["Pipeline"]

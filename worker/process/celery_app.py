@@ -1,4 +1,4 @@
-"""The Celery application: JSON messages of job ids on one queue, acknowledged after the work is committed."""
+"""The Celery application: JSON messages of job ids on one queue, acknowledged once its jobs are claimed."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -39,7 +39,7 @@ def test_the_climbs(climbs: Climbs) -> None:
     assert climbs.nodes.tolist() == [A1, A, A1, A, A1, A, B]
     assert climbs.probs.tolist() == [0.7, 0.8, 0.5, 0.7, 0.4, 0.5, 0.8]
     assert climbs.right.tolist() == [True, True, False, True, False, False, True]
-    assert climbs.ends.tolist() == [0, 2, 4, 6]
+    assert climbs.starts.tolist() == [0, 2, 4, 6]
     assert not climbs.incoherent.any()
 
 

