@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from classifier.config import Precision
+from classifier.images.limits import MAX_PIXELS, DecodeLimits
 from taxonomy import CladistError
 
 EMBEDDED_DATABASE = "sqlite:///cladist.db"
@@ -56,6 +57,25 @@ class Settings(BaseSettings):
     )
     asset_max_bytes: int = Field(
         default=64 * 2**20, ge=1, le=2**30, description="Largest size of one file, after unpacking."
+    )
+    image_max_pixels: int = Field(
+        default=MAX_PIXELS,
+        ge=1,
+        le=2**31 - 1,
+        description="Largest image, counted as it is decoded (a JPEG is scaled down meanwhile); "
+        "a worker's memory grows with it.",
+    )
+    partial_images: bool = Field(
+        default=False, description="Whether truncated pictures are taken, and their predictions marked `partial`."
+    )
+    fetch_proxy: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="A proxy that all of http(s) goes through: `http://proxy.example.com:3128`. "
+        "**It resolves the names, so it must refuse what lies inside your network.**",
+    )
+    fetch_user_agent: str = Field(
+        default="cladist", pattern=r"^[\x20-\x7e]{1,200}$", description="What http(s) servers are told who asks."
     )
     fetch_connect_s: float = Field(default=5.0, gt=0, description="Time to find and reach a server.")
     fetch_read_s: float = Field(default=10.0, gt=0, description="Longest silence of a server.")
@@ -126,6 +146,11 @@ class Settings(BaseSettings):
         default=False,
         description="Whether spans go to OpenTelemetry (`cladist[otel]`); `OTEL_EXPORTER_OTLP_...` say where to.",
     )
+
+    @property
+    def decode_limits(self) -> DecodeLimits:
+        """What images are accepted."""
+        return DecodeLimits(self.image_max_pixels, self.partial_images)
 
     @property
     def broker_is_embedded(self) -> bool:

@@ -1,15 +1,14 @@
-"""Decode hostile bytes into pixels: allow-listed formats, a pixel cap read from the header, one error per cause."""
+"""Decode hostile bytes into pixels: allow-listed formats, a pixel cap before decoding, one error per cause."""
 
 import math
-import struct
 import threading
 from collections.abc import Mapping
 from contextlib import nullcontext
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from classifier.errors import (
@@ -18,38 +17,28 @@ from classifier.errors import (
     AssetNotFoundError,
     ImageTooLargeError,
     UnreadableImageError,
-    UnsupportedFormatError,
 )
+from classifier.images.colour import profile_transform, to_srgb
 from classifier.images.file_traps import refuse_traps
+from classifier.images.frames import frame_count
+from classifier.images.limits import (
+    DEFAULT_LIMITS,
+    LARGE_PIXELS,
+    MAX_SIDE_PX,
+    DecodeLimits,
+    Marks,
+)
+from classifier.images.opening import DAMAGE, format_of, open_image
+from classifier.images.png_chunks import cleaned_png
+from classifier.images.samples import WHITE, bands, is_deep, read_samples
+from classifier.images.truncation import load
 from taxonomy.errors import first_line
-
-ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-
-
-MAX_PIXELS = 64_000_000
-
-
-LARGE_PIXELS = 2**24
-
 
 MAX_FILE_BYTES = 64 * 2**20
 
-
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
-
-
-WHITE = 255
-
-
-_BAND_PIXELS = 2**20
-
-
+_FLAT = 2  # of 255: a picture in which no channel varies by more is of a single colour
 _ORIENTATION = 0x0112
-
-
 _TILE_SIDES = (322, 323)
-
-
 _TURNS: Mapping[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -59,13 +48,15 @@ _TURNS: Mapping[object, Image.Transpose] = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-# What Pillow's decoders and its reader of EXIF raise on damaged files.
-_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError, struct.error)
-
-
 _one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded image, upright and in RGB, with what is to be known of it."""
+
+    image: Image.Image
+    marks: Marks
 
 
 def read_image_file(path: Path) -> bytes:
@@ -85,65 +76,115 @@ def read_image_file(path: Path) -> bytes:
 
 
 def decode(content: bytes, source: str, short_side_px: int | None = None) -> Image.Image:
-    """Decode to upright RGB; transparent pixels become white.
+    """The image of `decode_picture`, within the limits that hold by default."""
+    return decode_picture(content, source, short_side_px).image
+
+
+def decode_picture(
+    content: bytes, source: str, short_side_px: int | None = None, limits: DecodeLimits = DEFAULT_LIMITS
+) -> Picture:
+    """Decode to upright RGB, in the colours of sRGB; transparent pixels become white.
 
     With `short_side_px` the result is scaled down until its shorter side has that length; it is never scaled up.
+    Of a file of several pictures the first is taken, or the first that is not of a single colour.
     Of images larger than LARGE_PIXELS one is decoded at a time, so that memory is bounded however many threads decode.
     Raises UnsupportedFormatError, ImageTooLargeError or UnreadableImageError, naming `source`.
     """
     try:
-        refuse_traps(content)
-        image = Image.open(BytesIO(content), formats=ALLOWED_FORMATS)
-        _refuse_large(image)
-        whole = image.size
-        if short_side_px is not None:
-            image.draft("RGB", (short_side_px, short_side_px))  # JPEG only: decode at a fraction of the size
-        held = whole if "progressive" in image.info else image.size  # progressive JPEG holds all there is at any size
-        with _one_at_a_time if math.prod(held) > LARGE_PIXELS else nullcontext():
-            return _upright_rgb(image, short_side_px)
-    except UnidentifiedImageError:
-        raise _unidentified(content, source) from None
+        return _Decoding(content, short_side_px, limits).picture()
     except Image.DecompressionBombError:
-        raise ImageTooLargeError(f"more than {MAX_PIXELS} pixels", source=source) from None
+        raise ImageTooLargeError(f"more than {limits.max_pixels} pixels", source=source) from None
     except AssetError as error:
         raise type(error)(error.message, source=source) from None
     except MemoryError:
         raise ImageTooLargeError("more memory is needed than there is", source=source) from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise UnreadableImageError(first_line(error), source=source) from None
 
 
-def _refuse_large(image: Image.Image) -> None:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageTooLargeError(f"{width} x {height} px, more than {MAX_PIXELS} pixels")
-    if isinstance(image, TiffImageFile):
-        tile = math.prod(image.tag_v2.get(tag) or 1 for tag in _TILE_SIDES)
-        if tile > LARGE_PIXELS:
-            raise ImageTooLargeError(f"a tile of {tile} pixels, more than {LARGE_PIXELS}")
+class _Decoding:
+    """One file on its way to pixels."""
+
+    def __init__(self, content: bytes, short_side_px: int | None, limits: DecodeLimits) -> None:
+        self._format = format_of(content)
+        refuse_traps(content)
+        self._content = cleaned_png(content) if self._format == "PNG" else content
+        self._short_side_px = short_side_px
+        self._limits = limits
+
+    def picture(self) -> Picture:
+        """The picture that stands for the file."""
+        image = self._open(self._content)
+        held = self._held(image)
+        self._refuse_large(image, held)
+        with _one_at_a_time if held > LARGE_PIXELS else nullcontext():
+            frames = frame_count(image, self._content, self._format)
+            number = image.tell() + 1
+            image, is_partial = load(image, self._content, self._open, partial=self._limits.partial)
+            first = self._upright_rgb(image)
+            if is_partial and _is_flat(first):
+                raise UnreadableImageError("the file is truncated before its picture begins")
+            if frames > 1 and held <= LARGE_PIXELS and _is_flat(first):
+                return self._next_picture(image, frames) or Picture(first, Marks(is_partial, number))
+            return Picture(first, Marks(is_partial, number if frames > 1 else None))
+
+    def _open(self, content: bytes) -> ImageFile:
+        image = open_image(content, self._format)
+        if self._format == "JPEG" and self._short_side_px is not None:
+            image.draft("RGB", (self._short_side_px, self._short_side_px))  # decode at a fraction of the size
+        return image
+
+    def _held(self, image: ImageFile) -> int:
+        """The pixels that decoding holds at once; a progressive JPEG holds all there are at any size."""
+        if "progressive" in image.info and self._format == "JPEG":
+            return math.prod(open_image(self._content, self._format).size)
+        return math.prod(image.size)
+
+    def _refuse_large(self, image: Image.Image, held: int) -> None:
+        width, height = image.size
+        if held > self._limits.max_pixels:
+            raise ImageTooLargeError(f"{width} x {height} px, more than {self._limits.max_pixels} pixels")
+        if max(width, height) > MAX_SIDE_PX:
+            raise ImageTooLargeError(f"{width} x {height} px, a side of more than {MAX_SIDE_PX}")
+        if isinstance(image, TiffImageFile):
+            tile = math.prod(image.tag_v2.get(tag) or 1 for tag in _TILE_SIDES)
+            if tile > LARGE_PIXELS:
+                raise ImageTooLargeError(f"a tile of {tile} pixels, more than {LARGE_PIXELS}")
+
+    def _next_picture(self, image: ImageFile, frames: int) -> Picture | None:
+        """The first of the pictures behind this one that is not of a single colour."""
+        for number in range(image.tell() + 1, frames):
+            try:
+                image.seek(number)
+                self._refuse_large(image, math.prod(image.size))
+                if math.prod(image.size) > LARGE_PIXELS:
+                    return None
+                image.load()
+                found = self._upright_rgb(image)
+            except (*DAMAGE, AssetError, Image.DecompressionBombError):
+                return None
+            if not _is_flat(found):
+                return Picture(found, Marks(frame=number + 1))
+        return None
+
+    def _upright_rgb(self, image: ImageFile) -> Image.Image:
+        turn = _TURNS.get(_orientation(image))
+        mode, transform = profile_transform(image)
+        whole = image if image.mode == mode in {"CMYK", "LAB"} else _in_bands(image)
+        small = whole if self._short_side_px is None else _shrink(whole, self._short_side_px)
+        rgb = to_srgb(small, mode, transform)
+        return rgb if turn is None else rgb.transpose(turn)
 
 
-def _unidentified(content: bytes, source: str) -> UnreadableImageError | UnsupportedFormatError:
-    if not content:
-        return UnreadableImageError("the file is empty", source=source)
-    if content.startswith(_MAGIC) or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
-        return UnreadableImageError("the image data are damaged", source=source)
-    return UnsupportedFormatError(f"not an image in an allowed format ({', '.join(ALLOWED_FORMATS)})", source=source)
-
-
-def _upright_rgb(image: Image.Image, short_side_px: int | None) -> Image.Image:
-    image.load()
-    turn = _TURNS.get(_orientation(image))
-    rgb = _in_bands(image)
-    small = rgb if short_side_px is None else _shrink(rgb, short_side_px)
-    return small if turn is None else small.transpose(turn)
+def _is_flat(image: Image.Image) -> bool:
+    return all(most - least <= _FLAT for least, most in image.getextrema())
 
 
 def _orientation(image: Image.Image) -> object:
     """The orientation by EXIF; unreadable metadata is ignored."""
     try:
         return image.getexif().get(_ORIENTATION)
-    except _DAMAGE:
+    except DAMAGE:
         return None
 
 
@@ -151,13 +192,10 @@ def _in_bands(image: Image.Image) -> Image.Image:
     """The image in RGB, converted band by band, so that no step holds a copy of all of it."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    width, height = image.size
-    rows = max(1, _BAND_PIXELS // width)
-    if rows >= height:
-        return _to_rgb(image)
+    convert = read_samples(image).rgb if is_deep(image) else _to_rgb
     rgb = Image.new("RGB", image.size)
-    for top in range(0, height, rows):
-        rgb.paste(_to_rgb(image.crop((0, top, width, min(top + rows, height)))), (0, top))
+    for top, band in bands(image):
+        rgb.paste(convert(band), (0, top))
     return rgb
 
 
@@ -166,8 +204,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         ground = Image.new("RGBA", layer.size, (WHITE,) * 4)
         return Image.alpha_composite(ground, layer).convert("RGB")
-    if image.mode.startswith("I;16"):  # 16-bit grey: keep the high byte, where convert() would clip
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     return image.convert("RGB")
 
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from classifier.images.decode import WHITE
+from classifier.images.samples import WHITE
 
 
 def square_pixels(image: Image.Image, size_px: int) -> Tensor:

@@ -1,11 +1,12 @@
 """The prediction for one asset: a label for each level, and the decision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from classifier.images.limits import Marks
 from classifier.inference.decision import Alarm, Decision, confidence, decide
 from taxonomy import Hierarchy
 from taxonomy.arrays import Floats
@@ -49,7 +50,7 @@ class AssetPrediction:
 
     reported, bins: only where decode options ask for them. decisions, decided: only where an asset may carry several
     labels, see `classifier.inference.label_sets`: the decided nodes without a decided child, and the ids of all decided
-    nodes.
+    nodes. partial: true where the file was truncated. frame: of a file of several pictures the one taken, from 1.
     """
 
     asset: str
@@ -61,6 +62,14 @@ class AssetPrediction:
     bins: dict[str, float] | None = None
     decisions: tuple[Decision, ...] | None = None
     decided: tuple[str, ...] | None = None
+    partial: bool | None = None
+    frame: int | None = None
+
+    def marked(self, marks: Marks) -> "AssetPrediction":
+        """The same prediction, saying what is to be known of the picture; itself where that is nothing."""
+        if not marks.partial and marks.frame is None:
+            return self
+        return replace(self, partial=marks.partial or None, frame=marks.frame)
 
     def as_dict(self) -> dict[str, Any]:
         """The object as plain JSON values, without what nobody asked for."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -12,8 +12,9 @@ from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.bundles.calibration import Calibration, adapted_calibration
 from classifier.config import Mode, Precision
 from classifier.errors import BundleError, DecodeError
-from classifier.images.decode import decode
-from classifier.images.tensors import channel_stats, square_pixels
+from classifier.images.decode import decode_picture
+from classifier.images.limits import DEFAULT_LIMITS, DecodeLimits, Marks
+from classifier.images.tensors import channel_stats, square_pixels, stacked
 from classifier.inference.decoding import DecodeOptions, Decoder
 from classifier.inference.label_sets import LabelSetDecoder
 from classifier.inference.logit_scaling import LogitScaling
@@ -34,12 +35,19 @@ class AssetDecoder(Protocol):
         """`probs` (N,) coherent and calibrated; `best` the position of the best terminal's node."""
 
 
+class PreparedPicture(NamedTuple):
+    """One image as the model takes it: (3, S, S) uint8, and what is to be known of it."""
+
+    pixels: Tensor
+    marks: Marks
+
+
 class Predictor:
     """A loaded bundle on one device; `predict` is what workers and the command line call.
 
     With a `difference` from the bundle's release to another its answers are given in that other release, whose
     hierarchy is `hierarchy`; `unreachable` names the terminals of it that the bundle cannot answer. Decode options do
-    not go with it: raises DecodeError.
+    not go with it: raises DecodeError. limits: what images are accepted.
     """
 
     def __init__(
@@ -49,10 +57,12 @@ class Predictor:
         options: DecodeOptions | None = None,
         difference: Difference | None = None,
         precision: Precision = "auto",
+        limits: DecodeLimits = DEFAULT_LIMITS,
     ) -> None:
         if difference is not None and options not in (None, DecodeOptions()):
             raise DecodeError("decode options go with the bundle's own release only")
         self.bundle = bundle
+        self._limits = limits
         self._device = device or default_device()
         net = serving_net(bundle.load_net(), self._device, bundle.info.image_size_px, precision)
         stats = channel_stats(bundle.info.mean, bundle.info.std)
@@ -72,8 +82,13 @@ class Predictor:
 
     def pixels(self, content: bytes, source: str) -> Tensor:
         """(3, S, S) uint8 from the bytes of an image file. Raises AssetError."""
+        return self.picture(content, source).pixels
+
+    def picture(self, content: bytes, source: str) -> PreparedPicture:
+        """The pixels of an image file with their marks, which go to `AssetPrediction.marked`. Raises AssetError."""
         size_px = self.bundle.info.image_size_px
-        return square_pixels(decode(content, source, size_px), size_px)
+        found = decode_picture(content, source, size_px, self._limits)
+        return PreparedPicture(square_pixels(found.image, size_px), found.marks)
 
     def probs(self, pixels: Tensor) -> NodeProbs:
         """Calibrated probabilities of (B, 3, S, S) uint8 images, on the CPU."""
@@ -94,6 +109,15 @@ class Predictor:
         return [
             self._decoder.predict(asset, row, int(end), energy)
             for asset, row, end, energy in zip(assets, rows, best, energies, strict=True)
+        ]
+
+    def predict_pictures(self, pictures: Mapping[str, PreparedPicture]) -> list[AssetPrediction]:
+        """One prediction for each picture by the name of its asset, with its marks. Raises BundleError."""
+        if not pictures:
+            return []
+        found = self.predict(list(pictures), stacked([picture.pixels for picture in pictures.values()]))
+        return [
+            prediction.marked(picture.marks) for prediction, picture in zip(found, pictures.values(), strict=True)
         ]
 
     def _node_probs(self, logits: Tensor) -> NodeProbs:

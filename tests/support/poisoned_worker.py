@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 from altered_predictors import AlteredPredictor, AlteredPredictors
-from torch import Tensor
 
+from classifier.inference.predictor import PreparedPicture
 from worker.db.engine import open_database
 from worker.pipeline.parallelism import set_up_process
 from worker.pipeline.pipeline import Pipeline
@@ -46,11 +46,11 @@ HARM = {b"kill": _kill, b"hang": _hang, b"eat": _eat, b"raise": _raise}
 class PoisonedPredictor(AlteredPredictor):
     """A predictor whose decoding obeys the asset."""
 
-    def pixels(self, content: bytes, source: str) -> Tensor:
+    def picture(self, content: bytes, source: str) -> PreparedPicture:
         for word, harm in HARM.items():
             if content.endswith(word):
                 harm()
-        return super().pixels(content, source)
+        return super().picture(content, source)
 
 
 def poison(uri: str, word: bytes) -> str:

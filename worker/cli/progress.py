@@ -1,5 +1,6 @@
 """Progress bars for people, on standard error."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,8 @@ def progress_bars(*, hidden: bool = False) -> Iterator[ProgressListener]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    bars = Progress(*columns, console=Console(stderr=True), disable=hidden)
+    # What is printed meanwhile must stay on standard output, unless that is the bars' own terminal.
+    bars = Progress(*columns, console=Console(stderr=True), disable=hidden, redirect_stdout=sys.stdout.isatty())
     stages: dict[str, TaskID] = {}
 
     def listen(stage: str, done: int, total: int, note: str, /) -> None:

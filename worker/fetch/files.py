@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from classifier.errors import AccessDeniedError, AssetError, AssetNotFoundError
 from taxonomy.errors import first_line
@@ -48,10 +48,11 @@ class FileSource:
 
 
 def _path(uri: str) -> Path:
-    path = unquote(urlsplit(uri).path)
-    if "\0" in path:
+    """The path whose bytes the URI spells, in UTF-8 or not."""
+    path = unquote_to_bytes(os.fsencode(urlsplit(uri).path))
+    if b"\0" in path:
         raise AssetNotFoundError("no file can have this name")
-    return Path(path)
+    return Path(os.fsdecode(path))
 
 
 def _contents(descriptor: int, allowance: Allowance) -> Iterator[bytes]:

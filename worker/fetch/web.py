@@ -1,10 +1,13 @@
-"""Assets by http and https: no credentials, no cookies, no proxy, and every redirect checked like the first address."""
+"""Assets by http and https: no credentials, no cookies, and every redirect checked like the first address."""
 
+import ipaddress
+import re
 import ssl
 import weakref
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
 
 import httpcore2
 import httpx2
@@ -25,7 +28,7 @@ from worker.settings import Settings
 WEB_SCHEMES = ("http", "https")
 
 _MAX_REDIRECTS = 5
-_HEADERS = {"User-Agent": "cladist", "Accept": "image/*", "Accept-Encoding": "identity"}
+_HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
 _GONE = frozenset({404, 410})
@@ -35,7 +38,11 @@ _MAX_PORT = 65_535
 _CHUNK_BYTES = 2**18
 _IDLE_CONNECTIONS = 64
 _IDLE_S = 30.0
+_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 47  # zlib's code for "whichever of the two it is, with the largest window"
+_EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+_HOST = re.compile(rb"((?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://)?)((?<=//)[^/?#]*|)(.*)", re.DOTALL)
+_RAW = re.compile(rb"[\x80-\xff]")
 _CUT = (httpcore2.RemoteProtocolError, httpcore2.ReadError, httpcore2.WriteError)
 
 
@@ -44,19 +51,14 @@ class WebSource:
 
     def __init__(self, settings: Settings, resolve: Resolve) -> None:
         self._settings = settings
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=httpcore2.default_ssl_context(),
-            max_connections=None,  # as many as there are threads that fetch
-            max_keepalive_connections=_IDLE_CONNECTIONS,
-            keepalive_expiry=_IDLE_S,
-            network_backend=CheckedBackend(Gate(settings.asset_hosts, settings.asset_networks, resolve)),
-        )
+        self._gate = Gate(settings.asset_hosts, settings.asset_networks, resolve)
+        self._pool = _pool(settings.fetch_proxy, self._gate)
         weakref.finalize(self, self._pool.close)  # connections that are kept end with the source
 
     def chunks(self, uri: str, allowance: Allowance) -> Generator[bytes]:
         """The body that the address, or where it redirects to, answers with. Raises AssetError, RetryableError."""
         with using(allowance), _meaning(), ExitStack() as stack:
-            response = self._answer(stack, _address(uri))
+            response = self._answer(stack, _address(uri.encode(errors="surrogateescape")))
             _require_ok(response.status)
             length = _header(response, b"content-length")
             if length is not None and length.isdecimal():
@@ -83,14 +85,20 @@ class WebSource:
     def _request(self, url: httpx2.URL) -> AbstractContextManager[httpcore2.Response]:
         settings = self._settings
         waits = {"connect": settings.fetch_connect_s, "read": settings.fetch_read_s, "write": settings.fetch_read_s}
+        if settings.fetch_proxy:
+            self._gate.literal(url.host)
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        headers: list[tuple[bytes | str, bytes | str]] = [("Host", url.netloc), *_HEADERS.items()]
+        headers: list[tuple[bytes | str, bytes | str]] = [
+            ("Host", url.netloc),
+            ("User-Agent", settings.fetch_user_agent),
+            *_HEADERS.items(),
+        ]
         return self._pool.stream("GET", target, headers=headers, extensions={"timeout": waits})
 
     def _redirected(self, url: httpx2.URL, location: str | None) -> httpx2.URL:
         if location is None:
             raise AssetNotFoundError("a redirect to nowhere")
-        target = _address(url.join(location))
+        target = _address(url.join(_spelled(location.encode("latin-1"))))
         if target.scheme not in self._settings.asset_schemes:
             raise ForbiddenAddressError(f"redirected to {target.scheme}:, which is not allowed")
         if (url.scheme, target.scheme) == ("https", "http") and not self._settings.fetch_https_to_http:
@@ -98,9 +106,28 @@ class WebSource:
         return target
 
 
-def _address(text: str | httpx2.URL) -> httpx2.URL:
+def _pool(proxy: str, gate: Gate) -> httpcore2.ConnectionPool:
+    """Connections to checked addresses, or all of them through a proxy, which may be anywhere."""
+    options: dict[str, Any] = {
+        "ssl_context": httpcore2.default_ssl_context(),
+        "max_connections": None,  # as many as there are threads that fetch
+        "max_keepalive_connections": _IDLE_CONNECTIONS,
+        "keepalive_expiry": _IDLE_S,
+    }
+    if not proxy:
+        return httpcore2.ConnectionPool(network_backend=CheckedBackend(gate), **options)
+    url = httpx2.URL(proxy)
+    return httpcore2.HTTPProxy(
+        httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/"),
+        (url.username, url.password) if url.userinfo else None,
+        network_backend=CheckedBackend(Gate(networks=_EVERYWHERE, resolve=gate.resolve)),
+        **options,
+    )
+
+
+def _address(text: bytes | httpx2.URL) -> httpx2.URL:
     """A URL that can be asked. Raises ForbiddenAddressError."""
-    url = httpx2.URL(text)
+    url = httpx2.URL(_spelled(text) if isinstance(text, bytes) else text)
     if url.scheme not in WEB_SCHEMES:
         raise ForbiddenAddressError(f"redirected to {url.scheme or 'no'}:, which is neither http nor https")
     if url.userinfo:
@@ -108,6 +135,16 @@ def _address(text: str | httpx2.URL) -> httpx2.URL:
     if not url.raw_host or (url.port is not None and not 0 < url.port <= _MAX_PORT):
         raise ForbiddenAddressError("no host, or no such port")
     return url
+
+
+def _spelled(address: bytes) -> str:
+    """An address with its raw bytes escaped, but those of its host, which are UTF-8."""
+    start, host, rest = _HOST.match(address).groups()  # type: ignore[union-attr]  # matches everything
+    return f"{_escaped(start)}{host.decode(errors='replace')}{_escaped(rest)}"
+
+
+def _escaped(text: bytes) -> str:
+    return _RAW.sub(lambda found: b"%%%02X" % found[0][0], text).decode("ascii")
 
 
 def _header(response: httpcore2.Response, name: bytes) -> str | None:
@@ -126,18 +163,21 @@ def _require_ok(status: int) -> None:
 
 
 def _unpacked(body: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The body, unpacked where it was packed without being asked for, never more than a piece at a time."""
-    if encoding.lower() in ("", "identity"):
+    """The body, unpacked where it was packed without being asked for, never more than a piece at a time.
+
+    Of an encoding that is not known the body is taken as it is; what follows the end of a packed one is not read.
+    """
+    if encoding.strip().lower() not in _ENCODINGS:
         yield from body
         return
-    if encoding.lower() not in ("gzip", "x-gzip", "deflate"):
-        raise UnreadableImageError("sent in a content encoding that was not asked for")
     unpack = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
     for chunk in body:
         left = chunk
         while left:
             yield unpack.decompress(left, _CHUNK_BYTES)
             left = unpack.unconsumed_tail
+        if unpack.eof:
+            return
     yield unpack.flush()
     if not unpack.eof:
         raise UnreadableImageError("the packed body ends too early")
@@ -156,7 +196,7 @@ def _meaning() -> Iterator[None]:
         raise FetchTimeoutError("the server did not answer in time") from None
     except httpcore2.LocalProtocolError as error:
         raise ForbiddenAddressError(f"cannot be asked for: {error}") from None
-    except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.ProxyError) as error:
         if isinstance(error.__context__, ssl.SSLCertVerificationError):
             raise AccessDeniedError(f"the server cannot be trusted: {error.__context__.verify_message}") from None
         raise RetryableError(f"the connection failed: {error}") from None

@@ -2,12 +2,13 @@
 
 import csv
 import re
+import string
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -97,10 +98,15 @@ def asset_uri(address: str, base: Path) -> str:
     if "@" in parts.netloc:
         raise SubmissionError(f"{safe!r}: credentials in an address are not sent, as it is stored and shown")
     if parts.scheme != "file":
-        return address
+        return quote(address, safe=string.printable, errors="surrogateescape") if _has_raw_bytes(address) else address
     if parts.netloc not in ("", "localhost"):
         raise SubmissionError(f"{safe!r}: files of this machine only (a path, or file:///...)")
     return f"file://{parts.path}"
+
+
+def _has_raw_bytes(address: str) -> bool:
+    """Whether it was given in bytes that are not UTF-8, as a shell does."""
+    return any("\udc80" <= letter <= "\udcff" for letter in address)
 
 
 def _submit_chunk(database: Database, requests: Sequence[Request], destination: Destination) -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.config import Precision
 from classifier.errors import BundleNotFoundError
+from classifier.images.limits import DEFAULT_LIMITS, DecodeLimits
 from classifier.inference.predictor import Predictor
 from taxonomy.changes.diff import Difference
 from taxonomy.changes.mapping import NO_MAPPING, NodeMapping
@@ -24,9 +25,16 @@ class Predictors:
     A bundle answers in the active release of its taxonomy, by way of what changed since the release it was trained on.
     """
 
-    def __init__(self, database: Database, limit: int = 1, precision: Precision = "auto") -> None:
+    def __init__(
+        self,
+        database: Database,
+        limit: int = 1,
+        precision: Precision = "auto",
+        limits: DecodeLimits = DEFAULT_LIMITS,
+    ) -> None:
         self._database = database
         self._precision = precision
+        self._limits = limits
         self._limit = limit
         self._lock = threading.Lock()
         self._loaded: OrderedDict[int, tuple[int, Predictor]] = OrderedDict()  # bundle -> (release, what answers in it)
@@ -45,7 +53,8 @@ class Predictors:
         while len(self._loaded) >= self._limit:
             self._loaded.popitem(last=False)
         difference = _difference(tx, row.release_id, serving_id)
-        predictor = Predictor(_read(tx, row), difference=difference, precision=self._precision)
+        read = _read(tx, row)
+        predictor = Predictor(read, difference=difference, precision=self._precision, limits=self._limits)
         self._loaded[row.id] = serving_id, predictor
 
 

@@ -59,19 +59,34 @@ class Gate:
 
         Raises ForbiddenAddressError, AssetNotFoundError, RetryableError.
         """
+        literal = self.literal(host)
+        if literal is not None:
+            return [str(literal)]
+        found = list(map(ipaddress.ip_address, self.resolve(host.lower())))
+        if not found:
+            raise AssetNotFoundError("no such host")
+        for address in found:
+            self._require(host, address)
+        return [str(address) for address in found]
+
+    def literal(self, host: str) -> Address | None:
+        """The checked address that is written in place of a host's name; None where it is a name, which is allowed.
+
+        All that can be checked where a proxy resolves the names. Raises ForbiddenAddressError.
+        """
         name = host.lower()
         literal = _literal(name)
         plain = name.removesuffix(".")
         if self.hosts and not any(fnmatchcase(plain, pattern) for pattern in self.hosts):
             raise ForbiddenAddressError("not one of the allowed hosts (CLADIST_ASSET_HOSTS)")
-        found = [literal] if literal is not None else list(map(ipaddress.ip_address, self.resolve(name)))
-        if not found:
-            raise AssetNotFoundError("no such host")
-        for address in found:
-            if not self.allows(address):
-                log.warning("%s is not asked: it is at %s", host, address)
-                raise ForbiddenAddressError("the host has no public address, and CLADIST_ASSET_NETWORKS does not allow")
-        return [str(address) for address in found]
+        if literal is not None:
+            self._require(host, literal)
+        return literal
+
+    def _require(self, host: str, address: Address) -> None:
+        if not self.allows(address):
+            log.warning("%s is not asked: it is at %s", host, address)
+            raise ForbiddenAddressError("the host has no public address, and CLADIST_ASSET_NETWORKS does not allow")
 
     def allows(self, address: Address) -> bool:
         """Whether an address is public, or in an allowed network; an IPv6 form of an IPv4 address is what it means."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from torch import Tensor
 
+from classifier.images.limits import WHOLE, Marks
 from classifier.inference.prediction import AssetPrediction
 from classifier.inference.predictor import Predictor
 from worker.jobs.claims import Claim
@@ -37,6 +38,7 @@ class Item:
     predictor: Predictor | None = None
     content: bytes | None = None  # of the asset, until it is decoded
     pixels: Tensor | None = None  # (3, S, S) uint8, until it is predicted
+    marks: Marks = WHOLE  # of the picture, for its prediction
     prediction: AssetPrediction | None = None
     error: Exception | None = None
     code: Code | None = None  # with an error: fails for good with this code; without one it is tried again

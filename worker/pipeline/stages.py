@@ -35,7 +35,7 @@ def decode_content(item: Item) -> None:
     content, item.content = item.content, None
     if item.predictor is not None and content is not None:
         with stage("decode"):
-            item.pixels = item.predictor.pixels(content, redacted(item.claim.uri))
+            item.pixels, item.marks = item.predictor.picture(content, redacted(item.claim.uri))
 
 
 def predict_items(items: Sequence[Item]) -> None:
@@ -46,7 +46,7 @@ def predict_items(items: Sequence[Item]) -> None:
     with stage("predict", len(items)):
         predictions = predictor.predict([item.claim.uri for item in items], pixels)
     for item, prediction in zip(items, predictions, strict=True):
-        item.prediction, item.pixels = prediction, None
+        item.prediction, item.pixels = prediction.marked(item.marks), None
 
 
 def store_items(items: Sequence[Item], database: Database, settings: Settings) -> None:

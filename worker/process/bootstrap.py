@@ -34,7 +34,7 @@ def bootstrap(settings: Settings) -> Services:
     database = open_database(settings.database_url)
     app = make_app(settings)
     finished = threading.Event()
-    predictors = Predictors(database, settings.bundles_in_memory, settings.precision)
+    predictors = Predictors(database, settings.bundles_in_memory, settings.precision, settings.decode_limits)
     pipeline = Pipeline(database, predictors, settings, finished.set)
     register_tasks(app, pipeline)
     return Services(settings, database, app, pipeline, finished)

@@ -12,7 +12,7 @@ from torch import Tensor
 from waiting import PATIENCE_S, wait_until
 
 from classifier.inference.prediction import AssetPrediction
-from classifier.inference.predictor import Predictor
+from classifier.inference.predictor import Predictor, PreparedPicture
 from worker.pipeline.in_flight import Stage
 from worker.pipeline.pipeline import Pipeline
 from worker.process.bootstrap import Services
@@ -41,10 +41,10 @@ class HeldPredictor(AlteredPredictor):
         super().__init__(whole)
         self._at = held
 
-    def pixels(self, content: bytes, source: str) -> Tensor:
+    def picture(self, content: bytes, source: str) -> PreparedPicture:
         if source == self._at.held:
             self._at.decode_gate.wait(PATIENCE_S)
-        return super().pixels(content, source)
+        return super().picture(content, source)
 
     def predict(self, assets: Sequence[str], pixels: Tensor) -> list[AssetPrediction]:
         self._at.batches.append(len(assets))

@@ -11,11 +11,10 @@ from fixture_types import MakeBundle, MakeImages, Submitted
 from job_rows import all_jobs
 from poisoned_worker import poison
 from sqlalchemy import select
-from torch import Tensor
 from waiting import PATIENCE_S, wait_until
 from worker_process import POISONED_WORKER, worker_process
 
-from classifier.inference.predictor import Predictor
+from classifier.inference.predictor import Predictor, PreparedPicture
 from taxonomy import Node, Taxonomy
 from worker.catalog.releases import add_release, find_release
 from worker.db.engine import Database
@@ -51,9 +50,9 @@ class GatedPredictor(AlteredPredictor):
         super().__init__(whole)
         self._gate = gate
 
-    def pixels(self, content: bytes, source: str) -> Tensor:
+    def picture(self, content: bytes, source: str) -> PreparedPicture:
         self._gate.pass_through()
-        return super().pixels(content, source)
+        return super().picture(content, source)
 
 
 @pytest.fixture

@@ -7,19 +7,22 @@ from typing import Literal
 import click
 
 import classifier
+from classifier.errors import AssetError
 from classifier.inference.prediction import DEFAULT_TOP, AssetPrediction
 from taxonomy import PATH_SEPARATOR, Taxonomy, TaxonomyError, find_node
+from worker.cli.model.pictures import BATCH_SIZE, image_files, predicted
 from worker.cli.model.release import release_difference, release_option, tell_unreachable
 from worker.cli.nodes import node_option, read_names
 from worker.cli.options import file_type, json_option
 from worker.cli.output import print_json, print_table
+from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option
 from worker.settings import read_settings
 
 
 @click.command()
 @click.argument("bundle", type=file_type)
-@click.argument("images", type=file_type, nargs=-1, required=True)
+@click.argument("images", nargs=-1, required=True)
 @click.option(
     "--decode",
     type=click.Choice(["best", "crm"]),
@@ -43,7 +46,7 @@ from worker.settings import read_settings
 def predict(
     *,
     bundle: Path,
-    images: tuple[Path, ...],
+    images: tuple[str, ...],
     decode: Literal["best", "crm"],
     top_k: int,
     under: str | None,
@@ -55,7 +58,11 @@ def predict(
     mappings: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Classify IMAGES with BUNDLE. Nodes are given by id, path (A > B), name or alias; @FILE names one a line."""
+    """Classify IMAGES with BUNDLE: files, folders of them, and patterns such as 'photos/**/*.jpg'.
+
+    A file that cannot be classified is told on standard error; the others go on, and the exit code is 1.
+    Nodes are given by id, path (A > B), name or alias; @FILE names one a line.
+    """
     opened = classifier.read_bundle(bundle)
     known = opened.taxonomy
     options = classifier.DecodeOptions(
@@ -68,17 +75,25 @@ def predict(
         _bins(known, bins),
     )
     difference = release_difference(opened, taxonomy_file, mappings)
+    settings = read_settings()
     predictor = classifier.Predictor(
-        opened, options=options, difference=difference, precision=read_settings().precision
+        opened,
+        options=options,
+        difference=difference,
+        precision=settings.precision,
+        limits=settings.decode_limits,
     )
     tell_unreachable(predictor.unreachable)
-    for image in images:
-        pixels = predictor.pixels(classifier.read_image_file(image), str(image))
-        (prediction,) = predictor.predict([str(image)], pixels[None])
-        if as_json:
-            print_json(prediction.as_dict())
-        else:
-            _print_prediction(prediction)
+    files = image_files(images)
+    failed_count = 0
+    with progress_bars(hidden=len(files) <= BATCH_SIZE) as listen:
+        for done, batch in predicted(predictor, files):
+            failed_count += sum(isinstance(found, AssetError) for found in batch)
+            for found in batch:
+                _print_found(found, as_json=as_json)
+            listen("predict", done, len(files), "")
+    if failed_count:
+        raise SystemExit(1)
 
 
 def _nodes(taxonomy: Taxonomy, values: Sequence[str], option: str) -> tuple[str, ...]:
@@ -103,6 +118,15 @@ def _listed(taxonomy: Taxonomy, nodes: str) -> list[str]:
         return [node_option(taxonomy, part.strip(), "--bin") for part in nodes.split(",") if part.strip()]
 
 
+def _print_found(found: AssetPrediction | AssetError, *, as_json: bool) -> None:
+    if isinstance(found, AssetError):
+        click.echo(f"cladist: {found}", err=True)
+    elif as_json:
+        print_json(found.as_dict())
+    else:
+        _print_prediction(found)
+
+
 def _print_prediction(prediction: AssetPrediction) -> None:
     rows = [
         (
@@ -120,4 +144,8 @@ def _print_prediction(prediction: AssetPrediction) -> None:
         click.echo(f"bin: {name} {share:.3f}")
     for decision in (prediction.decisions or ())[1:]:
         click.echo(f"also: {PATH_SEPARATOR.join(decision.path)} ({decision.reason})")
+    if prediction.partial:
+        click.echo("partial: the file is truncated")
+    if prediction.frame is not None:
+        click.echo(f"frame: {prediction.frame}, of several in the file")
     click.echo(f"decision: {PATH_SEPARATOR.join(prediction.decision.path) or 'none'} ({prediction.decision.reason})")
