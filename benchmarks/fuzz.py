@@ -28,7 +28,8 @@ from sqlalchemy import select
 from throughput import untrained_bundle
 
 from classifier.errors import AssetError
-from classifier.images.decode import ALLOWED_FORMATS, decode
+from classifier.images.decode import decode
+from classifier.images.opening import ALLOWED_FORMATS
 from classifier.images.tensors import square_pixels
 from taxonomy import Node, Taxonomy
 from worker.cli.output import print_table

@@ -8,9 +8,12 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
-from classifier.images.decode import ALLOWED_FORMATS
+from classifier.images.opening import ALLOWED_FORMATS
+
+pillow_heif.register_heif_opener()  # for saving
 
 SIZE_PX = (61, 43)
 SPLIT = {  # where parts of a file begin: segments, chunks, blocks, entries
@@ -20,6 +23,8 @@ SPLIT = {  # where parts of a file begin: segments, chunks, blocks, entries
     "GIF": b"\0!",
     "BMP": b"\0\0",
     "TIFF": b"\0\1",
+    "AVIF": b"\0\0",
+    "HEIF": b"\0\0",
 }
 ODD_NUMBERS = [0, 1, 2, 7, 8, 127, 128, 255, 256, 32_767, 32_768, 65_535, 65_536, 2**24, 2**31 - 1, 2**31, 2**32 - 1]
 
@@ -47,6 +52,8 @@ def wholes(image_format: str, rng: random.Random) -> list[bytes]:
                  (rgb, {"compression": "jpeg"}), (grey.convert("1"), {"compression": "group4"}),
                  (grey, {"compression": "packbits"}), (grey.convert("F"), {}), (grey.convert("I;16"), {}),
                  (rgb.convert("CMYK"), {}), (palette, {"save_all": True, "append_images": [palette]})],
+        "AVIF": [(rgb, {}), (rgba, {"exif": exif.tobytes()}), (rgb, {"save_all": True, "append_images": [turned]})],
+        "HEIF": [(rgb, {}), (rgba, {"exif": exif.tobytes()}), (rgb, {"save_all": True, "append_images": [turned]})],
     }  # fmt: skip
     return [_saved(image, image_format, options) for image, options in made[image_format]]
 

@@ -18,7 +18,7 @@ from classifier.errors import (
     ImageTooLargeError,
     UnreadableImageError,
 )
-from classifier.images.colour import profile_transform, to_srgb
+from classifier.images.colour import conversion
 from classifier.images.file_traps import refuse_traps
 from classifier.images.frames import frame_count
 from classifier.images.limits import (
@@ -169,10 +169,10 @@ class _Decoding:
 
     def _upright_rgb(self, image: ImageFile) -> Image.Image:
         turn = _TURNS.get(_orientation(image))
-        mode, transform = profile_transform(image)
+        mode, convert = conversion(image)
         whole = image if image.mode == mode in {"CMYK", "LAB"} else _in_bands(image)
         small = whole if self._short_side_px is None else _shrink(whole, self._short_side_px)
-        rgb = to_srgb(small, mode, transform)
+        rgb = small if convert is None else convert(small)
         return rgb if turn is None else rgb.transpose(turn)
 
 

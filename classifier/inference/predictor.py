@@ -116,9 +116,7 @@ class Predictor:
         if not pictures:
             return []
         found = self.predict(list(pictures), stacked([picture.pixels for picture in pictures.values()]))
-        return [
-            prediction.marked(picture.marks) for prediction, picture in zip(found, pictures.values(), strict=True)
-        ]
+        return [prediction.marked(picture.marks) for prediction, picture in zip(found, pictures.values(), strict=True)]
 
     def _node_probs(self, logits: Tensor) -> NodeProbs:
         nodes, best = self._output.predict(self._scaled(logits))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from classifier.images.decode import ALLOWED_FORMATS
+from classifier.images.opening import ALLOWED_FORMATS
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 BROKEN = Path(__file__).parents[1] / "support" / "broken_fuzz.py"
@@ -23,7 +23,7 @@ def test_damaged_files_end_with_documented_codes(tmp_path: Path) -> None:
     done = fuzz("--files", "34", "--worker-files", "30", "--json", "--keep", str(tmp_path / "kept"))
     assert done.returncode == 0, done.stderr
     rows = {row["format"]: row for row in json.loads(done.stdout)}
-    assert [rows[name]["files"] for name in (*ALLOWED_FORMATS, "whole worker")] == [34] * 6 + [30]
+    assert [rows[name]["files"] for name in (*ALLOWED_FORMATS, "whole worker")] == [34] * 8 + [30]
     assert all(row["unhandled"] == 0 and row["decoded"] > 0 and row["unreadable_image"] > 0 for row in rows.values())
     assert not (tmp_path / "kept").exists()
 

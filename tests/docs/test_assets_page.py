@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from classifier.images import decode as images
 from classifier.images import file_traps as containers
+from classifier.images import limits, png_chunks
 from worker.fetch.buckets import BUCKET_SCHEMES
 from worker.fetch.web import WEB_SCHEMES
 
@@ -19,7 +19,8 @@ def test_every_scheme_is_told_of(scheme: str) -> None:
 
 @pytest.mark.parametrize(
     "limit",
-    [images.MAX_PIXELS, images.LARGE_PIXELS, containers._MAX_PARTS, containers._MAX_RUN_LENGTH_PIXELS,
+    [limits.MAX_PIXELS, limits.LARGE_PIXELS, limits.MAX_SIDE_PX, png_chunks._MAX_CHUNKS, containers._MAX_PARTS,
+     containers._MAX_RUN_LENGTH_PIXELS,
      containers._MAX_SCANS, containers._MAX_GIF_BLOCKS, containers._MAX_TAG_VALUES],
 )  # fmt: skip
 def test_the_limits_are_those_of_the_code(limit: int) -> None:

@@ -76,7 +76,7 @@ def test_a_truncated_file_is_refused(encoded: Encoded, image_format: str, share:
 def test_another_format_under_the_name_of_an_image(content: bytes) -> None:
     error = refused(content)
     assert error.code == "unsupported_format"
-    assert "not an image in an allowed format (JPEG, PNG, WEBP, GIF, BMP, TIFF)" in str(error)
+    assert "not an image in an allowed format (JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, HEIF)" in str(error)
 
 
 @pytest.mark.parametrize("image_format", ["PPM", "ICO", "PCX", "TGA", "JPEG2000"])

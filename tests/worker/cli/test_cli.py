@@ -248,11 +248,13 @@ def test_wrong_nodes_and_numbers_are_one_line(
 def test_predict_refuses_bad_images(
     cladist: Cladist, make_bundle: MakeBundle, name: str, content: bytes | None, message: str
 ) -> None:
-    """One line that names the file."""
+    """One line that names the file, and exit code 1."""
     make_bundle(cladist.folder / "b")
     if content is not None:
         (cladist.folder / name).write_bytes(content)
-    assert message in cladist.refused("predict", "b", name)
+    done = cladist("predict", "b", name)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert message in done.stderr
 
 
 def test_taxonomy_commands_agree_on_one_file(cladist: Cladist, labels: Path) -> None:

@@ -126,3 +126,11 @@ def test_no_descriptor_is_left_open(root: Path) -> None:
     for path in ("deep", "none.jpg", "none/none.jpg", "../secret.jpg"):
         refusal(one, f"file://{root}/{path}")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_name_that_is_not_utf8(root: Path) -> None:
+    """Written in the URI byte by byte, as `submit` does."""
+    path = Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.jpg"))
+    path.write_bytes(b"latin")
+    for one in (fenced(root), fetcher()):
+        assert one.fetch(path.as_uri()) == b"latin"

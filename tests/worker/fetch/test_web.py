@@ -202,7 +202,7 @@ def test_a_body_packed_without_being_asked_for(encoding: str) -> None:
 
 @pytest.mark.parametrize(
     ("body", "encoding"),
-    [(gzip.compress(IMAGE)[:-9], "gzip"), (b"not gzip", "gzip"), (IMAGE, "br"), (gzip.compress(IMAGE), "gzip, gzip")],
+    [(gzip.compress(IMAGE)[:-9], "gzip"), (b"not gzip", "gzip")],
 )
 def test_a_body_that_cannot_be_unpacked(body: bytes, encoding: str) -> None:
     with serving({"/a": answer(body, Content_Encoding=encoding)}) as site:
@@ -322,3 +322,69 @@ def test_a_redirect_to_a_scheme_that_is_not_allowed() -> None:
     with serving({"/a": redirect("https://127.0.0.1/")}) as site:
         error = refusal(fetcher(asset_schemes="http"), f"http://127.0.0.1:{site.port}/a")
     assert error.code == "forbidden_address"
+
+
+@pytest.mark.parametrize("encoding", ["br", "utf-8", "none", "binary", "gzip, gzip", "", "identity"])
+def test_an_unknown_encoding_is_none(encoding: str) -> None:
+    with serving({"/a": answer(IMAGE, Content_Encoding=encoding)}) as site:
+        assert fetcher().fetch(f"http://127.0.0.1:{site.port}/a") == IMAGE
+
+
+def test_what_follows_a_packed_body_is_not_read() -> None:
+    """Neither kept nor counted: the picture ends where its packing does."""
+    content = gzip.compress(IMAGE) + bytes(10 * len(IMAGE))
+    with serving({"/a": answer(content, Content_Encoding="gzip")}) as site:
+        assert fetcher().fetch(f"http://127.0.0.1:{site.port}/a") == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [("/caf\udce9.jpg", "/caf%E9.jpg"), ("/caf\u00e9.jpg?\u00e9", "/caf%C3%A9.jpg?%C3%A9"), ("/a%20b", "/a%20b")],
+)
+def test_raw_bytes_in_an_address_are_escaped(path: str, asked: str) -> None:
+    """As a shell hands them over: in UTF-8 or not."""
+    with serving({asked.partition("?")[0]: answer(IMAGE)}) as site:
+        assert fetcher().fetch(f"http://127.0.0.1:{site.port}{path}") == IMAGE
+        assert [found for found, _ in site.asked] == [asked]
+
+
+@pytest.mark.parametrize(
+    ("location", "asked"), [(b"/caf\xc3\xa9.jpg", "/caf%C3%A9.jpg"), (b"/caf\xe9.jpg", "/caf%E9.jpg")]
+)
+def test_raw_bytes_in_a_location_are_escaped(location: bytes, asked: str) -> None:
+    pages = {"/a": redirect(location.decode("latin-1")), asked: answer(IMAGE)}
+    with serving(pages) as site:
+        assert fetcher().fetch(f"http://127.0.0.1:{site.port}/a") == IMAGE
+
+
+def test_the_user_agent_is_a_setting() -> None:
+    seen = []
+
+    def page(visit: BaseHTTPRequestHandler) -> None:
+        seen.append(visit.headers["User-Agent"])
+        answer(IMAGE)(visit)
+
+    with serving({"/a": page}) as site:
+        for one in (fetcher(), fetcher(fetch_user_agent="museum (mail@example.com)")):
+            one.fetch(f"http://127.0.0.1:{site.port}/a")
+    assert seen == ["cladist", "museum (mail@example.com)"]
+
+
+def test_a_proxy_is_asked_for_everything_that_is_allowed() -> None:
+    """Names are its to resolve; addresses that are written out, and hosts, are checked before it is asked."""
+
+    def unresolved(host: str) -> list[str]:
+        raise AssertionError(host)
+
+    uri = "http://assets.example/a.jpg"
+    with serving({uri: answer(IMAGE), "/a.jpg": answer(IMAGE)}) as site:
+        behind = {"fetch_proxy": f"http://127.0.0.1:{site.port}", "asset_networks": ""}
+        assert fetcher(unresolved, **behind).fetch(uri) == IMAGE
+        assert [host for _, host in site.asked] == ["assets.example"]
+        for refused, more in (
+            ("http://10.0.0.1/a", {}),
+            ("http://2130706433/a", {}),
+            (uri, {"asset_hosts": "b.example"}),
+        ):
+            assert refusal(fetcher(unresolved, **behind, **more), refused).code == "forbidden_address"
+        assert len(site.asked) == 1
