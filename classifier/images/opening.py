@@ -22,7 +22,7 @@ ALLOWED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 DAMAGE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError, RuntimeError, struct.error)
 
 _PREFIXES = (
-    ("JPEG", (b"\xff\xd8\xff",)),
+    ("JPEG", (b"\xff\xd8",)),
     ("PNG", (b"\x89PNG",)),
     ("GIF", (b"GIF8",)),
     ("BMP", (b"BM",)),
