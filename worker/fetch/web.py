@@ -12,14 +12,14 @@ import httpx2
 from classifier.errors import (
     AccessDeniedError,
     AssetNotFoundError,
-    FetchTimeoutError,
     ForbiddenAddressError,
     UnreadableImageError,
 )
-from worker.errors import RetryableError
+from worker.errors import HostBusyError, RetryableError
 from worker.network.addresses import Gate, Resolve
 from worker.network.allowance import Allowance
 from worker.network.connections import CheckedBackend, using
+from worker.network.waits import HostWaits, retry_after_s
 from worker.settings import Settings
 
 WEB_SCHEMES = ("http", "https")
@@ -30,6 +30,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
 _GONE = frozenset({404, 410})
 _LATER = frozenset({408, 425, 429})
+_BUSY = frozenset({429, 503})  # with a Retry-After: how long to leave the host alone
 _SERVER_ERROR = 500
 _MAX_PORT = 65_535
 _CHUNK_BYTES = 2**18
@@ -44,6 +45,7 @@ class WebSource:
 
     def __init__(self, settings: Settings, resolve: Resolve) -> None:
         self._settings = settings
+        self._waits = HostWaits(settings.retry_max_s)
         self._pool = httpcore2.ConnectionPool(
             ssl_context=httpcore2.default_ssl_context(),
             max_connections=None,  # as many as there are threads that fetch
@@ -55,7 +57,7 @@ class WebSource:
 
     def chunks(self, uri: str, allowance: Allowance) -> Generator[bytes]:
         """The body that the address, or where it redirects to, answers with. Raises AssetError, RetryableError."""
-        with using(allowance), _meaning(), ExitStack() as stack:
+        with using(allowance), _meaning(allowance), ExitStack() as stack:
             response = self._answer(stack, _address(uri))
             _require_ok(response.status)
             length = _header(response, b"content-length")
@@ -67,7 +69,10 @@ class WebSource:
         """The first answer that is no redirect."""
         for _ in range(_MAX_REDIRECTS + 1):
             visit = stack.enter_context(ExitStack())
+            host = url.netloc.decode("ascii")
+            self._waits.require_free(host)
             response = self._ask(visit, url)
+            self._heed(response, host)
             if response.status not in _REDIRECTS:
                 return response
             url = self._redirected(url, _header(response, b"location"))
@@ -86,6 +91,14 @@ class WebSource:
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         headers: list[tuple[bytes | str, bytes | str]] = [("Host", url.netloc), *_HEADERS.items()]
         return self._pool.stream("GET", target, headers=headers, extensions={"timeout": waits})
+
+    def _heed(self, response: httpcore2.Response, host: str) -> None:
+        """Raise HostBusyError where the answer asks for a wait; nobody asks the host before it is over."""
+        if response.status in _BUSY:
+            asked_s = retry_after_s(_header(response, b"retry-after"))
+            if asked_s is not None:
+                wait_s = self._waits.leave_alone(host, asked_s)
+                raise HostBusyError(f"the server answered {response.status} and asks to wait {wait_s:.0f} s", wait_s)
 
     def _redirected(self, url: httpx2.URL, location: str | None) -> httpx2.URL:
         if location is None:
@@ -144,7 +157,7 @@ def _unpacked(body: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def _meaning() -> Iterator[None]:
+def _meaning(allowance: Allowance) -> Iterator[None]:
     """Tell what an error of the network means for the asset."""
     try:
         yield
@@ -153,7 +166,8 @@ def _meaning() -> Iterator[None]:
     except zlib.error as error:
         raise UnreadableImageError(f"the packed body is damaged: {error}") from None
     except httpcore2.TimeoutException:
-        raise FetchTimeoutError("the server did not answer in time") from None
+        allowance.left_s()  # where the whole time is over, that is the reason
+        raise RetryableError("the server did not answer in time") from None
     except httpcore2.LocalProtocolError as error:
         raise ForbiddenAddressError(f"cannot be asked for: {error}") from None
     except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
