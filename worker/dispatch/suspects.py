@@ -22,7 +22,9 @@ def group_size(charged: int, *, max_attempts: int, message_size: int) -> int:
     return 1 if is_last else max(1, largest_group(message_size) >> max(0, charged - 1))
 
 
-def suspect_groups(suspects: Iterable[tuple[int, int]], *, max_attempts: int, message_size: int) -> Iterator[list[int]]:
+def suspect_groups(
+    suspects: Iterable[tuple[int, int]], *, max_attempts: int, message_size: int
+) -> Iterator[Sequence[int]]:
     """Job ids in groups, of the ids and charged attempts of suspects; those charged least run first."""
 
     def size(suspect: tuple[int, int]) -> int:

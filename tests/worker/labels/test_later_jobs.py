@@ -39,7 +39,7 @@ def label_confidences(database: Database) -> set[float]:
         return {round(confidence, 3) for confidence in tx.scalars(select(LabelRow.confidence))}
 
 
-@pytest.mark.parametrize("order", permutations(range(3)), ids=lambda order: "".join(map(str, order)))
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=lambda order: "".join(map(str, order)))
 def test_the_labels_of_the_job_submitted_last_stay(
     services: Services, answers: list[Item], order: tuple[int, ...]
 ) -> None:
