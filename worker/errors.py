@@ -7,6 +7,10 @@ class DatabaseError(CladistError):
     """A database that cannot be reached or was not upgraded."""
 
 
+class ConflictError(DatabaseError):
+    """Another transaction was in the way: the same may succeed at once when it is tried again."""
+
+
 class BrokerError(CladistError):
     """A broker that cannot be reached, or does not take a message."""
 
@@ -25,6 +29,14 @@ class InvalidMoveError(CladistError):
 
 class RetryableError(Exception):
     """A transient error: the job is tried again later, as long as it has attempts."""
+
+
+class HostBusyError(RetryableError):
+    """A host that asks to be left alone for a while: its jobs wait for `wait_s`, and are charged no attempt."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class StoppingError(Exception):

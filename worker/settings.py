@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     retry_base_s: float = Field(
         default=1.0, ge=0, description="Longest wait before the second attempt; it doubles with each, to 15 minutes."
     )
+    retry_max_s: float = Field(
+        default=900.0,
+        ge=1,
+        le=86_400,
+        description="Longest wait that a host may ask of its jobs by `Retry-After`; no attempt is charged for it.",
+    )
     poll_s: float = Field(default=0.1, gt=0, description="How often the relay looks at the outbox.")
     reap_s: float = Field(default=5.0, gt=0, description="How often the reaper looks for lost work.")
     republish_s: float = Field(

@@ -21,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # run by path, without pytest
 
 import mortal
+import promises
 import scenarios
 from scenarios import Place, Scenario, embedded, killed, network, servers
 from world import LEASE_S, SLACK_S, Verdict
@@ -71,6 +72,12 @@ ON_SERVERS: dict[str, Scenario] = {
     "clock an hour forth and back": scenarios.clock_stepped(3600.0),
     "clock an hour back and forth": scenarios.clock_stepped(-3600.0),
 }
+EVERYWHERE: dict[str, Scenario] = {
+    "retry of a cancelled job": promises.cancelled_and_retried,
+    "apply beside a store": promises.applied_beside_stores,
+    "three upgrades at once": promises.upgraded_at_once,
+    "Retry-After": promises.asked_to_wait,
+}
 
 
 def plan(kills: int, faults: int) -> list[tuple[str, str, Where, Scenario, int]]:
@@ -80,6 +87,8 @@ def plan(kills: int, faults: int) -> list[tuple[str, str, Where, Scenario, int]]
         rows.append((name, "servers", servers, killed(point), kills))
         rows.append((name, "embedded", embedded, killed(point), kills))
     rows += [(name, "servers", servers, scenario, faults) for name, scenario in ON_SERVERS.items()]
+    for name, scenario in EVERYWHERE.items():
+        rows += [(name, "servers", servers, scenario, faults), (name, "embedded", embedded, scenario, faults)]
     rows.append(("disk full", "embedded", embedded, scenarios.disk_full, faults))
     rows.append(("clock an hour forth and back", "embedded", embedded, scenarios.clock_stepped(3600.0), faults))
     return rows

@@ -75,7 +75,7 @@ def killed(make_hook: Callable[[], Hook]) -> Scenario:
     return play
 
 
-def _while_working(world: World, times: int, fault: Callable[[], None], *hooks: Hook) -> Verdict:
+def while_working(world: World, times: int, fault: Callable[[], None], *hooks: Hook) -> Verdict:
     """A fault again and again under load; recovered is when jobs succeed again after it has passed."""
     ids: list[int] = []
     recoveries = []
@@ -104,7 +104,7 @@ def redis_restarted(*, persistent: bool) -> Scenario:
             mortal.pause(_FAULT_S)
             server.start()
 
-        return _while_working(place.world(), times, fault)
+        return while_working(place.world(), times, fault)
 
     return play
 
@@ -115,7 +115,7 @@ def redis_flushed(place: Place, times: int) -> Verdict:
     def fault() -> None:
         _redis(place).client().flushall()
 
-    return _while_working(place.world(), times, fault)
+    return while_working(place.world(), times, fault)
 
 
 def redis_full(place: Place, times: int) -> Verdict:
@@ -128,7 +128,7 @@ def redis_full(place: Place, times: int) -> Verdict:
         mortal.pause(_FAULT_S)
         client.config_set("maxmemory", 0)
 
-    return _while_working(place.world(), times, fault)
+    return while_working(place.world(), times, fault)
 
 
 def postgres_restarted(how: signal.Signals) -> Scenario:
@@ -140,7 +140,7 @@ def postgres_restarted(how: signal.Signals) -> Scenario:
             mortal.pause(_FAULT_S)
             server.start()
 
-        return _while_working(place.world(), times, fault)
+        return while_working(place.world(), times, fault)
 
     return play
 
@@ -158,7 +158,7 @@ def postgres_cut_off(place: Place, times: int) -> Verdict:
             mortal.pause(random.uniform(0.01, 0.1))
         admin.dispose()
 
-    return _while_working(world, times, fault)
+    return while_working(world, times, fault)
 
 
 def network(server: str, do: Callable[[Proxy], None]) -> Scenario:
@@ -168,7 +168,7 @@ def network(server: str, do: Callable[[Proxy], None]) -> Scenario:
         proxy = Proxy(_postgres(place).port if server == "postgres" else _redis(place).port)
         database, broker = (proxy.port, None) if server == "postgres" else (None, proxy.port)
         try:
-            return _while_working(place.world(database, broker), times, lambda: do(proxy))
+            return while_working(place.world(database, broker), times, lambda: do(proxy))
         finally:
             proxy.close()
 
@@ -207,7 +207,7 @@ def disk_full(place: Place, times: int) -> Verdict:
         mortal.pause(_FAULT_S)
         is_full.value = 0
 
-    return _while_working(world, times, fault, mortal.full_disk(is_full, used_bytes))
+    return while_working(world, times, fault, mortal.full_disk(is_full, used_bytes))
 
 
 def clock_stepped(by_s: float) -> Scenario:

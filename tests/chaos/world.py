@@ -18,7 +18,7 @@ from untrained_bundle import write_untrained
 from classifier.bundles.calibration import Calibration
 from taxonomy import Node, Taxonomy
 from worker.db.engine import Database
-from worker.db.tables import DecisionRow, JobRow, LabelRow, OutboxRow
+from worker.db.tables import DecisionRow, JobRow, LabelRow, OutboxRow, ReleaseRow
 from worker.errors import DatabaseError
 from worker.jobs.submission import Request, submit
 from worker.models.registration import add_bundle
@@ -32,6 +32,7 @@ _PATIENCE_S = 120.0
 _POLL_S = 0.05
 _SHOWN_LINES = 400
 _OPEN = (Status.QUEUED, Status.RUNNING)
+_is_active = LabelRow.release_id.in_(select(ReleaseRow.id).where(ReleaseRow.active))
 
 
 @dataclass
@@ -74,6 +75,7 @@ class World:
             max_attempts=1000,  # deaths are ours here, not the assets'
         )
         self.direct_url = database_url
+        self.base_uri: str | None = None  # of the images; None: files
         self.restarts = 0
         self.log = folder / "workers.log"
         self._labels: int | None = None
@@ -88,8 +90,9 @@ class World:
     def submit(self, count: int) -> list[int]:
         """Jobs on small images of noise, again and again."""
         images = _images(self.folder, min(count, 16))
-        with self._database() as database:
-            requests = [Request(images[number % len(images)].as_uri()) for number in range(count)]
+        with self.database() as database:
+            uris = [f"{self.base_uri}/{path.name}" if self.base_uri else path.as_uri() for path in images]
+            requests = [Request(uris[number % len(uris)]) for number in range(count)]
             return [job_id for ids in submit(database, requests) for job_id in ids]
 
     @contextmanager
@@ -149,14 +152,18 @@ class World:
 
     def verdict(self, ids: Sequence[int], recoveries_s: Sequence[float]) -> Verdict:
         """The database against what was submitted."""
-        with self._database() as database, database.read() as session:
+        with self.database() as database, database.read() as session:
             ended = session.scalar(
                 select(func.count()).select_from(JobRow).where(JobRow.id.in_(ids), JobRow.status == Status.SUCCEEDED)
             )
             decisions = session.scalar(select(func.count()).select_from(DecisionRow).where(DecisionRow.job_id.in_(ids)))
             predictions = session.execute(select(DecisionRow.asset_id, DecisionRow.prediction)).all()
             wanted = {asset: len(said["levels"]) for asset, said in predictions}
-            found = dict(session.execute(select(LabelRow.asset_id, func.count()).group_by(LabelRow.asset_id)).all())
+            found = dict(
+                session.execute(
+                    select(LabelRow.asset_id, func.count()).where(_is_active).group_by(LabelRow.asset_id)
+                ).all()
+            )
             orphans = session.scalar(
                 select(func.count())
                 .select_from(JobRow)
@@ -174,7 +181,7 @@ class World:
         )
 
     @contextmanager
-    def _database(self) -> Iterator[Database]:
+    def database(self) -> Iterator[Database]:
         """Opened for one question: no connection may live while a process is forked."""
         with mortal.forking:
             database = Database(self.direct_url)
@@ -184,7 +191,7 @@ class World:
                 database.close()
 
     def _count(self, query: Select[int]) -> int:
-        with self._database() as database, database.read() as session:
+        with self.database() as database, database.read() as session:
             return int(session.scalar(query) or 0)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, inspect, select, update
 
 from taxonomy import Taxonomy, canonical_json, read_taxonomy, release
 from taxonomy.formats.registry import get_format
+from worker.db.statements.locks import lock_serving_release
 from worker.db.tables import DEFAULT_TAXONOMY, AliasRow, NodeRow, ReleaseRow
 from worker.db.transaction import Transaction
 from worker.errors import LookupFailedError, SubmissionError
@@ -42,7 +43,8 @@ def add_release(tx: Transaction, taxonomy: Taxonomy, name: str | None = None, *,
 
 
 def activate_release(tx: Transaction, row: ReleaseRow) -> None:
-    """Make a release the active one of its taxonomy name."""
+    """Make a release the active one of its taxonomy name, once what is being stored in another is committed."""
+    lock_serving_release(tx, row.name)
     tx.execute(update(ReleaseRow).where(ReleaseRow.name == row.name, ReleaseRow.active).values(active=False))
     tx.execute(update(ReleaseRow).where(ReleaseRow.id == row.id).values(active=True))
     tx.refresh(row)

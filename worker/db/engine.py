@@ -10,11 +10,13 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 
 from taxonomy.errors import first_line
+from worker.db.migration_turn import take_turn, turn_of_folder
 from worker.db.tables import REVISION
 from worker.db.transaction import Transaction
-from worker.errors import DatabaseError
+from worker.errors import ConflictError, DatabaseError
 
 _SQLITE_WAIT_MS = 30_000
+_CONFLICTS = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
 _BACKENDS = ("sqlite", "postgresql")
 
 
@@ -54,15 +56,23 @@ class Database:
         """Bring the schema to a revision."""
         from worker.db import migrations  # noqa: PLC0415 (loads Alembic, which no other command needs)
 
-        with _one_line_errors(self.name), self.engine.begin() as connection:
+        with self._migrating() as connection:
             migrations.upgrade(connection, revision)
 
     def downgrade(self, revision: str = "base") -> None:
         """Take the schema back to a revision."""
         from worker.db import migrations  # noqa: PLC0415 (loads Alembic, which no other command needs)
 
-        with _one_line_errors(self.name), self.engine.begin() as connection:
+        with self._migrating() as connection:
             migrations.downgrade(connection, revision)
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Connection]:
+        """A transaction for the schema; processes that want one at the same time take turns."""
+        engine = self.engine.execution_options(cladist_begin="IMMEDIATE")
+        with _one_line_errors(self.name), turn_of_folder(engine.url), engine.begin() as connection:
+            take_turn(connection)
+            yield connection
 
     def require_upgraded(self) -> None:
         """Raise DatabaseError unless the schema is at the revision of the tables."""
@@ -120,4 +130,5 @@ def _one_line_errors(name: str) -> Iterator[None]:
     except SqlDatabaseError as error:
         if type(error) not in (OperationalError, SqlDatabaseError):
             raise
-        raise DatabaseError(first_line(error.orig or error), source=name) from error
+        kind = ConflictError if getattr(error.orig, "sqlstate", None) in _CONFLICTS else DatabaseError
+        raise kind(first_line(error.orig or error), source=name) from error

@@ -23,7 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from worker.states import Code, RelabellingStatus, Status
 
-REVISION = "0003"  # of the migration that makes these tables: a test holds it to the newest one
+REVISION = "0004"  # of the migration that makes these tables: a test holds it to the newest one
 HUMAN = 0  # the bundle number of labels that people gave
 DEFAULT_TAXONOMY = "default"
 DEFAULT_QUEUE = DEFAULT_TENANT = "default"  # both are there from the first, with the number 1
@@ -192,7 +192,7 @@ class TenantRow(Base):
 
 
 class JobRow(Base):
-    """Durable work on one asset; `attempt` fences the writes of a worker that lost its lease."""
+    """Durable work on one asset; `attempt` fences the writes of a worker that lost its lease, and never goes back."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -218,6 +218,8 @@ class JobRow(Base):
     bundle_id: Mapped[int] = mapped_column(Integer, ForeignKey("bundles.id"))
     status: Mapped[Status] = mapped_column(Word(Status, 16), default=Status.QUEUED)
     attempt: Mapped[int] = mapped_column(Integer, default=0)
+    charged: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))  # attempts, of its budget
+    alone: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # how the last attempt was made
     idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
     worker: Mapped[str | None] = mapped_column(Text)
     code: Mapped[Code | None] = mapped_column(Word(Code, 32))

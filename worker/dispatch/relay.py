@@ -14,7 +14,8 @@ from worker.db.tables import JobRow, OutboxRow, QueueRow
 from worker.db.transaction import Transaction
 from worker.dispatch.fair_share import next_jobs
 from worker.dispatch.outbox import promote
-from worker.states import Status
+from worker.dispatch.suspects import in_pieces, largest_group
+from worker.states import SUSPECT, Status
 
 Publish = Callable[[Sequence[int]], None]
 
@@ -37,10 +38,9 @@ def relay_once(database: Database, publish: Publish, *, message_size: int, ahead
         promote(tx, now)
         room, count = _room(tx, message_size, ahead, window), 0
         for jobs in next_jobs(tx, now, room, min(message_size, window)):
-            ready = _mark_published(tx, jobs, now)
-            for message in _messages(ready, message_size):
+            for message in _messages(_mark_published(tx, jobs, now), message_size):
                 publish(message)
-            count += len(ready)
+                count += len(message)
         return count
 
 
@@ -62,21 +62,24 @@ def _room(tx: Transaction, message_size: int, ahead: int, window: int) -> int:
     return 0 if room < message_size <= unclaimed + claimed else room
 
 
-def _mark_published(tx: Transaction, jobs: Sequence[Waiting], now: datetime) -> list[Waiting]:
+def _mark_published(tx: Transaction, jobs: Sequence[Waiting], now: datetime) -> list[tuple[Waiting, bool]]:
     """Take jobs out of the outbox; return those to be published, without the ones that were claimed or ended since.
+
+    Each with whether it is a suspect.
 
     Jobs that another transaction holds stay for a later round. Jobs are locked before their outbox rows, as everywhere.
     """
     by_id = {job.job_id: job for job in jobs}
-    wanted = select(JobRow.id, JobRow.status).where(is_any_of(tx, JobRow.id, by_id)).order_by(JobRow.id)
-    found = {row.id: row.status for row in tx.execute(lock_unless_held(wanted))}
-    ready = [job for job in jobs if found.get(job.job_id) == Status.QUEUED]
+    wanted = select(JobRow.id, JobRow.status, JobRow.code).where(is_any_of(tx, JobRow.id, by_id)).order_by(JobRow.id)
+    found = {row.id: row for row in tx.execute(lock_unless_held(wanted))}
+    ready = [job for job in jobs if job.job_id in found and found[job.job_id].status == Status.QUEUED]
     tx.execute(update(JobRow).where(is_any_of(tx, JobRow.id, [job.job_id for job in ready])).values(published_at=now))
     tx.execute(delete(OutboxRow).where(is_any_of(tx, OutboxRow.id, [by_id[job_id].row_id for job_id in found])))
-    return ready
+    return [(job, found[job.job_id].code in SUSPECT) for job in ready]
 
 
-def _messages(jobs: Sequence[Waiting], size: int) -> Iterator[list[int]]:
-    together = [job.job_id for job in jobs if not job.alone]
-    yield from (together[start : start + size] for start in range(0, len(together), size))
-    yield from ([job.job_id] for job in jobs if job.alone)
+def _messages(jobs: Sequence[tuple[Waiting, bool]], size: int) -> Iterator[Sequence[int]]:
+    """The ids of each message; suspects travel together, and apart from all others."""
+    yield from in_pieces([job.job_id for job, is_suspect in jobs if not (job.alone or is_suspect)], size)
+    yield from in_pieces([job.job_id for job, is_suspect in jobs if is_suspect], largest_group(size))
+    yield from ([job.job_id] for job, is_suspect in jobs if job.alone and not is_suspect)

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import closing
 
 from classifier.errors import AccessDeniedError, AssetError
-from worker.errors import RetryableError
+from worker.errors import HostBusyError, RetryableError
 from worker.fetch.buckets import BUCKET_SCHEMES, BucketSource
 from worker.fetch.files import FileSource
 from worker.fetch.plugins import load_source
@@ -28,13 +28,15 @@ class Fetcher:
         """The bytes of the asset. Messages show the URI redacted.
 
         Raises AssetError: asset_not_found, access_denied, forbidden_address, fetch_timeout, image_too_large or
-        unreadable_image; RetryableError when it cannot be had now.
+        unreadable_image; RetryableError when it cannot be had now, HostBusyError when its host says for how long.
         """
         allowance = Allowance(self._settings.asset_max_bytes, self._settings.fetch_total_s)
         try:
             return _collect(self._source(uri).chunks(uri, allowance), allowance)
         except AssetError as error:
             raise type(error)(redacted(str(error)), source=shown(uri)) from None
+        except HostBusyError as error:
+            raise HostBusyError(f"{shown(uri)}: {redacted(str(error))}", error.wait_s) from None
         except RetryableError as error:
             raise RetryableError(f"{shown(uri)}: {redacted(str(error))}") from None
 

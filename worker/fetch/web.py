@@ -15,14 +15,14 @@ import httpx2
 from classifier.errors import (
     AccessDeniedError,
     AssetNotFoundError,
-    FetchTimeoutError,
     ForbiddenAddressError,
     UnreadableImageError,
 )
-from worker.errors import RetryableError
+from worker.errors import HostBusyError, RetryableError
 from worker.network.addresses import Gate, Resolve
 from worker.network.allowance import Allowance
 from worker.network.connections import CheckedBackend, using
+from worker.network.waits import HostWaits, retry_after_s
 from worker.settings import Settings
 
 WEB_SCHEMES = ("http", "https")
@@ -33,6 +33,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
 _GONE = frozenset({404, 410})
 _LATER = frozenset({408, 425, 429})
+_BUSY = frozenset({429, 503})  # with a Retry-After: how long to leave the host alone
 _SERVER_ERROR = 500
 _MAX_PORT = 65_535
 _CHUNK_BYTES = 2**18
@@ -52,12 +53,13 @@ class WebSource:
     def __init__(self, settings: Settings, resolve: Resolve) -> None:
         self._settings = settings
         self._gate = Gate(settings.asset_hosts, settings.asset_networks, resolve)
+        self._waits = HostWaits(settings.retry_max_s)
         self._pool = _pool(settings.fetch_proxy, self._gate)
         weakref.finalize(self, self._pool.close)  # connections that are kept end with the source
 
     def chunks(self, uri: str, allowance: Allowance) -> Generator[bytes]:
         """The body that the address, or where it redirects to, answers with. Raises AssetError, RetryableError."""
-        with using(allowance), _meaning(), ExitStack() as stack:
+        with using(allowance), _meaning(allowance), ExitStack() as stack:
             response = self._answer(stack, _address(uri.encode(errors="surrogateescape")))
             _require_ok(response.status)
             length = _header(response, b"content-length")
@@ -69,7 +71,10 @@ class WebSource:
         """The first answer that is no redirect."""
         for _ in range(_MAX_REDIRECTS + 1):
             visit = stack.enter_context(ExitStack())
+            host = url.netloc.decode("ascii")
+            self._waits.require_free(host)
             response = self._ask(visit, url)
+            self._heed(response, host)
             if response.status not in _REDIRECTS:
                 return response
             url = self._redirected(url, _header(response, b"location"))
@@ -94,6 +99,14 @@ class WebSource:
             *_HEADERS.items(),
         ]
         return self._pool.stream("GET", target, headers=headers, extensions={"timeout": waits})
+
+    def _heed(self, response: httpcore2.Response, host: str) -> None:
+        """Raise HostBusyError where the answer asks for a wait; nobody asks the host before it is over."""
+        if response.status in _BUSY:
+            asked_s = retry_after_s(_header(response, b"retry-after"))
+            if asked_s is not None:
+                wait_s = self._waits.leave_alone(host, asked_s)
+                raise HostBusyError(f"the server answered {response.status} and asks to wait {wait_s:.0f} s", wait_s)
 
     def _redirected(self, url: httpx2.URL, location: str | None) -> httpx2.URL:
         if location is None:
@@ -184,7 +197,7 @@ def _unpacked(body: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def _meaning() -> Iterator[None]:
+def _meaning(allowance: Allowance) -> Iterator[None]:
     """Tell what an error of the network means for the asset."""
     try:
         yield
@@ -193,7 +206,8 @@ def _meaning() -> Iterator[None]:
     except zlib.error as error:
         raise UnreadableImageError(f"the packed body is damaged: {error}") from None
     except httpcore2.TimeoutException:
-        raise FetchTimeoutError("the server did not answer in time") from None
+        allowance.left_s()  # where the whole time is over, that is the reason
+        raise RetryableError("the server did not answer in time") from None
     except httpcore2.LocalProtocolError as error:
         raise ForbiddenAddressError(f"cannot be asked for: {error}") from None
     except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.ProxyError) as error:

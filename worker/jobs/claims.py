@@ -16,7 +16,11 @@ from worker.telemetry.metrics import CLAIMED
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt at a job, held by this worker until its lease ends; a suspect runs alone in its worker."""
+    """One attempt at a job, held by this worker until its lease ends.
+
+    `attempt` is never used twice for a job. `charged` counts those that its budget was charged with, this one included;
+    one that was given back, or that waited for a host, is not. A suspect runs with few others, which are suspects too.
+    """
 
     job_id: int
     attempt: int
@@ -24,6 +28,8 @@ class Claim:
     bundle_id: int
     uri: str
     is_suspect: bool = False
+    charged: int = 1
+    is_alone: bool = False  # a suspect that runs with no other job in its worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,8 @@ def claim_jobs(
     """Claim those of the jobs that are queued, in the order of their ids; what others hold is passed over.
 
     Without `suspects`, jobs that may have killed their last worker are passed over too. Rows that are locked are waited
-    for: the relay publishes before it commits, and a message passed over then would be lost.
+    for: the relay publishes before it commits, and a message passed over then would be lost. A suspect that is claimed
+    with no other job counts as alone: the caller lets nothing else run beside it.
     """
     with database.write() as tx:
         free = select_claims().where(is_any_of(tx, JobRow.id, job_ids), JobRow.status.in_(sources(Status.RUNNING)))
@@ -50,34 +57,40 @@ def claim_jobs(
         found = as_claims(tx, free.with_for_update(of=JobRow))
         if not found:
             return []
+        is_alone = len(found) == 1 and found[0].is_suspect
+        counted = {"attempt": JobRow.attempt + 1, "charged": JobRow.charged + 1, "alone": is_alone}
         lease_until = tx.now() + timedelta(seconds=lease_s)
         tx.execute(
             update(JobRow)
             .where(is_any_of(tx, JobRow.id, [claim.job_id for claim in found]))
-            .values(status=Status.RUNNING, attempt=JobRow.attempt + 1, lease_until=lease_until, worker=worker)
+            .values(status=Status.RUNNING, lease_until=lease_until, worker=worker, **counted)
         )
     CLAIMED.inc(len(found))
-    return [replace(claim, attempt=claim.attempt + 1) for claim in found]
+    return [replace(c, attempt=c.attempt + 1, charged=c.charged + 1, is_alone=is_alone) for c in found]
 
 
-def suspects_among(database: Database, job_ids: Sequence[int]) -> list[int]:
-    """Those of the jobs that are queued and may have killed their last worker."""
+def suspects_among(database: Database, job_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Those of the jobs that are queued and may have killed their last worker, with the attempts charged so far."""
     with database.read() as tx:
-        queued = select(JobRow.id).where(is_any_of(tx, JobRow.id, job_ids), JobRow.status == Status.QUEUED)
-        return list(tx.scalars(queued.where(JobRow.code.in_(sorted(SUSPECT))).order_by(JobRow.id)))
+        mine = select(JobRow.id, JobRow.charged).where(is_any_of(tx, JobRow.id, job_ids))
+        found = tx.execute(mine.where(JobRow.status == Status.QUEUED, JobRow.code.in_(sorted(SUSPECT))))
+        return [(job_id, charged) for job_id, charged in found]
 
 
-def select_claims() -> Select[int, int, int, int, str, Code | None]:
+_ClaimColumns = Select[int, int, int, int, str, Code | None, int, bool]
+
+
+def select_claims() -> _ClaimColumns:
     """The rows of `as_claims`; which jobs, the caller adds."""
-    return select(JobRow.id, JobRow.attempt, JobRow.asset_id, JobRow.bundle_id, AssetRow.uri, JobRow.code).join(
-        AssetRow, AssetRow.id == JobRow.asset_id
-    )
+    mine = JobRow.id, JobRow.attempt, JobRow.asset_id, JobRow.bundle_id
+    columns = select(*mine, AssetRow.uri, JobRow.code, JobRow.charged, JobRow.alone)
+    return columns.join(AssetRow, AssetRow.id == JobRow.asset_id)
 
 
-def as_claims(tx: Transaction, query: Select[int, int, int, int, str, Code | None]) -> list[Claim]:
+def as_claims(tx: Transaction, query: _ClaimColumns) -> list[Claim]:
     """Claims on the selected jobs, in the order of their ids."""
     rows = tx.execute(query.order_by(JobRow.id))
-    return [Claim(job, attempt, asset, bundle, uri, code in SUSPECT) for job, attempt, asset, bundle, uri, code in rows]
+    return [Claim(*fence, uri, code in SUSPECT, charged, alone) for *fence, uri, code, charged, alone in rows]
 
 
 def extend_leases(database: Database, claims: Sequence[Claim], lease_s: float) -> None:
@@ -91,8 +104,12 @@ def extend_leases(database: Database, claims: Sequence[Claim], lease_s: float) -
 
 
 def held_claims(tx: Transaction, claims: Sequence[Claim]) -> list[Claim]:
-    """Those of the claims that still hold, locked until the transaction ends."""
+    """Those of the claims that still hold, locked until the transaction ends.
+
+    An id that was purged may name another job by now: asset and bundle must be those that were claimed.
+    """
     mine = is_any_of(tx, JobRow.id, [claim.job_id for claim in claims])
-    running = select(JobRow.id, JobRow.attempt).where(JobRow.status == Status.RUNNING, mine).order_by(JobRow.id)
-    attempts = {row.id: row.attempt for row in tx.execute(running.with_for_update())}
-    return [claim for claim in claims if attempts.get(claim.job_id) == claim.attempt]
+    fence = select(JobRow.id, JobRow.attempt, JobRow.asset_id, JobRow.bundle_id)
+    running = fence.where(JobRow.status == Status.RUNNING, mine).order_by(JobRow.id)
+    found = {tuple(row) for row in tx.execute(running.with_for_update())}
+    return [claim for claim in claims if (claim.job_id, claim.attempt, claim.asset_id, claim.bundle_id) in found]

@@ -29,23 +29,26 @@ class Reaped:
     republished: int
 
 
-def reap_once(database: Database, *, max_attempts: int, republish_s: float, lease_s: float) -> Reaped:
-    """One bounded round: jobs with an expired lease are queued again, alone, or die after their last attempt.
+def reap_once(
+    database: Database, *, max_attempts: int, republish_s: float, lease_s: float, longest_s: float = LONGEST_S
+) -> Reaped:
+    """One bounded round: jobs with an expired lease are queued again as suspects, or die after their last attempt.
 
-    Queued jobs that were published more than `republish_s` ago get an outbox row again.
+    Queued jobs that were published more than `republish_s` ago get an outbox row again. No job waits on purpose for
+    longer than `longest_s`.
     """
-    _mend_clock(database, lease_s)
+    _mend_clock(database, lease_s, max(longest_s, LONGEST_S))
     return Reaped(_reap_expired(database, max_attempts), _republish(database, republish_s))
 
 
-def _mend_clock(database: Database, lease_s: float) -> None:
+def _mend_clock(database: Database, lease_s: float, longest_s: float) -> None:
     """Bring near what lies far in the future, as a clock that was set back leaves it: leases, waits, publications.
 
     A worker that lives extends its shortened leases before they end.
     """
     with database.write() as tx:
         now = tx.now()
-        lease, wait = timedelta(seconds=lease_s), timedelta(seconds=LONGEST_S)
+        lease, wait = timedelta(seconds=lease_s), timedelta(seconds=longest_s)
         tx.execute(
             update(JobRow).where(IS_RUNNING, JobRow.lease_until > now + _FAR * lease).values(lease_until=now + lease)
         )

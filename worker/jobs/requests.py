@@ -15,8 +15,8 @@ from worker.states import Status, sources
 
 _PAGE = 1000
 
-# What a job that is tried again forgets.
-_FRESH = {"attempt": 0, "code": None, "message": None, "finished_at": None, "published_at": None}
+# What a job that is tried again forgets; its attempts go on being numbered where they were.
+_FRESH = {"charged": 0, "code": None, "message": None, "finished_at": None, "published_at": None}
 
 
 def cancel_job(database: Database, job_id: int) -> None:

@@ -4,6 +4,7 @@ import csv
 import re
 import string
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,11 +21,12 @@ from worker.db.statements.rows import add_missing_assets, insert_rows, is_any_of
 from worker.db.tables import AssetRow, JobRow, OutboxRow
 from worker.db.transaction import Transaction
 from worker.dispatch.queues import DEFAULT_DESTINATION, Destination, find_queue, tenant_number
-from worker.errors import SubmissionError
+from worker.errors import ConflictError, SubmissionError
 from worker.states import Status
 from worker.telemetry.redaction import redacted
 
 CHUNK = 1000  # jobs in one transaction
+_TRIES = 10  # at a chunk that meets others with the same keys
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
 _MAX_URI_CHARS = 2048  # what an index entry of PostgreSQL holds
 
@@ -47,11 +49,7 @@ def submit(
     """
     pending = iter(requests)
     while chunk := list(islice(pending, CHUNK)):
-        try:
-            ids = _submit_chunk(database, chunk, destination)
-        except IntegrityError:  # somebody else used one of the keys in this moment: now it is known
-            ids = _submit_chunk(database, chunk, destination)
-        yield ids
+        yield _submit_chunk(database, chunk, destination)
 
 
 def read_requests(path: Path) -> Iterator[Request]:
@@ -110,6 +108,10 @@ def _has_raw_bytes(address: str) -> bool:
 
 
 def _submit_chunk(database: Database, requests: Sequence[Request], destination: Destination) -> list[int]:
+    """Try again where others submit the same keys at the same moment: each time one of them has committed."""
+    for _ in range(_TRIES - 1):
+        with suppress(IntegrityError, ConflictError), database.write() as tx:
+            return _add_jobs(tx, requests, destination)
     with database.write() as tx:
         return _add_jobs(tx, requests, destination)
 
@@ -165,7 +167,9 @@ def _insert_jobs(tx: Transaction, rows: Sequence[dict[str, Any]]) -> list[int]:
         if tx.is_sqlite and values:
             tx.execute(insert(table), values)
         elif values:
-            insert_rows(tx, table, list(values[0]), [tuple(value.values()) for value in values])
+            # In one order for all, as with assets: no two transactions wait for each other's keys.
+            ordered = sorted(values, key=lambda value: value.get("idempotency_key") or "")
+            insert_rows(tx, table, list(values[0]), [tuple(value.values()) for value in ordered])
     return ids
 
 

@@ -40,32 +40,39 @@ def try_again(
 ) -> None:
     """Queue held claims again, or let them be dead when they are out of attempts.
 
-    A code of SUSPECT says that the asset may be to blame. Such a job is published alone and runs alone in its worker,
-    and an attempt that it made together with others never makes it dead: any of them may have ended the batch.
+    A code of SUSPECT says that the asset may be to blame. Such a job runs with few others that are suspects too, alone
+    on its last attempt, and an attempt that it did not make alone never makes it dead: any of them may be to blame.
     They wait as `backoff` says, with `wait_s` as the longest first wait; 0 is no wait at all.
     """
     spent: list[Claim] = []
     again: list[Claim] = []
     for claim in held:
-        is_proven = claim.is_suspect or code not in SUSPECT
-        (spent if is_proven and claim.attempt >= max_attempts else again).append(claim)
+        is_proven = claim.is_alone or code not in SUSPECT
+        (spent if is_proven and claim.charged >= max_attempts else again).append(claim)
     if spent:
         _finish(tx, [claim.job_id for claim in spent], Status.DEAD, Code.OUT_OF_ATTEMPTS, message)
     if not again:
         return
     _requeue(tx, again, code=code, message=message[:_MAX_MESSAGE_CHARS])
     now = tx.now()
-    due = [now + timedelta(seconds=backoff.wait_s(claim.attempt, wait_s)) if wait_s else None for claim in again]
+    due = [now + timedelta(seconds=backoff.wait_s(claim.charged, wait_s)) if wait_s else None for claim in again]
     alone = code in SUSPECT
     enqueue(tx, [Notice(claim.job_id, at, alone=alone) for claim, at in zip(again, due, strict=True)])
 
 
 def give_back(tx: Transaction, held: Sequence[Claim]) -> None:
-    """Give held claims back at once as if they had never been made: no attempt is charged."""
+    """Give held claims back at once, as if they had never been made: none is charged, though each has its number."""
     if not held:
         return
-    _requeue(tx, held, attempt=JobRow.attempt - 1)
+    _requeue(tx, held, charged=JobRow.charged - 1)
     enqueue(tx, [Notice(claim.job_id, alone=claim.is_suspect) for claim in held])
+
+
+def postpone(tx: Transaction, held: Sequence[Claim], message: str, wait_s: float) -> None:
+    """Queue held claims again for when their host will answer; no attempt is charged."""
+    _requeue(tx, held, charged=JobRow.charged - 1, message=message[:_MAX_MESSAGE_CHARS])
+    due = tx.now() + timedelta(seconds=wait_s)
+    enqueue(tx, [Notice(claim.job_id, due, alone=claim.is_suspect) for claim in held])
 
 
 def _requeue(tx: Transaction, held: Sequence[Claim], **values: Any) -> None:

@@ -5,14 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 import classifier
 from worker.db.statements.index_choice import is_of_release, is_on_later_page
 from worker.db.statements.rows import insert_rows, is_any_of
-from worker.db.tables import AssetRow, BundleRow, DecisionRow, LabelRow
+from worker.db.tables import AssetRow, BundleRow, DecisionRow, JobRow, LabelRow
 from worker.db.transaction import Transaction
 from worker.jobs.claims import Claim
+from worker.states import Status
 
 MODEL = "model"
 
@@ -39,10 +40,14 @@ def store_predictions(
 ) -> None:
     """Write labels and decisions of one bundle; what it said of these assets in this release before is replaced.
 
-    The caller holds the assets, by `hold_assets`.
+    Of several jobs on one asset the labels of the one submitted last stay, whichever ends last. The caller holds the
+    assets, by `hold_assets`.
     """
-    latest = {claim.asset_id: (claim, prediction) for claim, prediction in results}
+    in_order = sorted(results, key=lambda result: result[0].job_id)
+    latest = {claim.asset_id: (claim, prediction) for claim, prediction in in_order}
     bundle_ids = {claim.bundle_id for claim, _ in results}
+    for asset_id in _labelled_by_later_jobs(tx, [claim for claim, _ in latest.values()], release_id):
+        del latest[asset_id]
     tx.execute(
         delete(LabelRow).where(
             is_any_of(tx, LabelRow.asset_id, latest),
@@ -91,6 +96,27 @@ def labels_under(
         query = query.where(is_on_later_page(*after))
     for row in tx.execute(query):
         yield LabelledAsset(*row)
+
+
+def _labelled_by_later_jobs(tx: Transaction, claims: Sequence[Claim], release_id: int) -> set[int]:
+    """The assets on which a job of the same bundle that was submitted later has succeeded, and has labels here."""
+    mine = {claim.asset_id: claim for claim in claims}
+    of_assets = select(JobRow.asset_id, JobRow.bundle_id, JobRow.status, func.max(JobRow.id)).where(
+        is_any_of(tx, JobRow.asset_id, mine)
+    )
+    ended = tx.execute(of_assets.group_by(JobRow.asset_id, JobRow.bundle_id, JobRow.status))
+    passed = {
+        asset_id
+        for asset_id, bundle_id, status, job_id in ended
+        if status == Status.SUCCEEDED and bundle_id == mine[asset_id].bundle_id and job_id > mine[asset_id].job_id
+    }
+    if not passed:
+        return passed
+    labelled = select(LabelRow.asset_id, LabelRow.bundle_id).where(
+        is_any_of(tx, LabelRow.asset_id, passed), is_of_release(release_id), LabelRow.source == MODEL
+    )
+    found = tx.execute(labelled.distinct())
+    return {asset_id for asset_id, bundle_id in found if bundle_id == mine[asset_id].bundle_id}
 
 
 def _label_rows(claim: Claim, prediction: "classifier.AssetPrediction", release_id: int) -> Iterator[tuple[Any, ...]]:

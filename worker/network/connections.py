@@ -9,7 +9,6 @@ from typing import Any
 
 import httpcore2
 
-from classifier.errors import FetchTimeoutError
 from worker.errors import RetryableError
 from worker.network.addresses import Gate
 from worker.network.allowance import Allowance
@@ -63,7 +62,8 @@ class CheckedBackend(httpcore2.NetworkBackend):
         except TimeoutError:
             if lookup.cancel():  # never begun, for the names of others
                 raise RetryableError("too many names are being resolved") from None
-            raise FetchTimeoutError("the host's name was not resolved in time") from None
+            _current.get().left_s()  # where the whole time is over, that is the reason
+            raise RetryableError("the host's name was not resolved in time") from None
 
 
 class _TimedStream(httpcore2.NetworkStream):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from classifier.networks.devices import default_device
 from worker.db.engine import Database
+from worker.dispatch.suspects import suspect_groups
 from worker.errors import StoppingError
 from worker.jobs.claims import claim_jobs, suspects_among
 from worker.models.predictors import Predictors
@@ -49,15 +50,17 @@ class Pipeline:
     def accept(self, job_ids: Sequence[int]) -> int:
         """Claim the jobs that are still to be run, and return how many as soon as they are on their way.
 
-        It waits for room first. A suspect enters alone: after all others are finished, and before any other enters. If
-        it kills the process, no other job is lost with it. Raises DatabaseError, StoppingError.
+        It waits for room first. Suspects enter in small groups: after all others are finished, and before any other
+        enters. If one kills the process, no job is lost with it but those of its group. Raises DatabaseError,
+        StoppingError.
         """
         self._wait(lambda: self._in_flight.wait_for_room(self._room, _LOOK_S))
         count = self._enter(job_ids, suspects=False)
         if count < len(job_ids):
-            for job_id in suspects_among(self._database, job_ids):
+            sizes = {"max_attempts": self._settings.max_attempts, "message_size": self._settings.message_size}
+            for group in suspect_groups(suspects_among(self._database, job_ids), **sizes):
                 self._wait(self._is_empty)
-                count += self._enter([job_id], suspects=True)
+                count += self._enter(group, suspects=True)
                 self._wait(self._is_empty)
         return count
 

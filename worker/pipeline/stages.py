@@ -7,12 +7,12 @@ from itertools import groupby
 from classifier.images.tensors import stacked
 from worker.catalog.serving import serving_release
 from worker.db.engine import Database
-from worker.db.statements.locks import hold_assets
+from worker.db.statements.locks import hold_assets, hold_serving_release
 from worker.db.transaction import Transaction
-from worker.errors import DatabaseError, RetryableError
+from worker.errors import DatabaseError, HostBusyError, RetryableError
 from worker.fetch.fetcher import Fetcher
 from worker.jobs.claims import Failure, held_claims
-from worker.jobs.transitions import give_back, mark_failed, mark_succeeded, try_again
+from worker.jobs.transitions import give_back, mark_failed, mark_succeeded, postpone, try_again
 from worker.labels.storage import store_predictions
 from worker.pipeline.in_flight import Item
 from worker.pipeline.log_context import claim_fields
@@ -99,6 +99,7 @@ def _answered_by(item: Item) -> tuple[int, str]:
 def _store_predictions(tx: Transaction, items: Sequence[Item]) -> None:
     if not items or (predictor := items[0].predictor) is None:
         return
+    hold_serving_release(tx, items[0].claim.bundle_id)
     serving = serving_release(tx, items[0].claim.bundle_id)
     if serving.release != predictor.hierarchy.release:  # another one was activated meanwhile: answer anew, in that
         give_back(tx, [item.claim for item in items])
@@ -108,7 +109,10 @@ def _store_predictions(tx: Transaction, items: Sequence[Item]) -> None:
 
 
 def _try_again(tx: Transaction, item: Item, settings: Settings) -> None:
-    code = None if isinstance(item.error, RetryableError) else Code.INTERNAL_ERROR
     message = f"{type(item.error).__name__}: {item.error}"
+    if isinstance(item.error, HostBusyError):
+        postpone(tx, [item.claim], message, item.error.wait_s)
+        return
+    code = None if isinstance(item.error, RetryableError) else Code.INTERNAL_ERROR
     attempts, wait_s = settings.max_attempts, settings.retry_base_s
     try_again(tx, [item.claim], message, max_attempts=attempts, wait_s=wait_s, code=code)

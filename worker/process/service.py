@@ -63,6 +63,7 @@ def _reap(services: Services, republish_s: float) -> None:
         max_attempts=services.settings.max_attempts,
         republish_s=republish_s,
         lease_s=services.settings.lease_s,
+        longest_s=services.settings.retry_max_s,
     )
     REAPED.inc(found.expired)
     REPUBLISHED.inc(found.republished)

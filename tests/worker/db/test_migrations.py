@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import CLADIST, environment
 from sqlalchemy import text
 
 from worker.db.engine import Database
@@ -60,6 +61,44 @@ def test_the_schema_is_brought_up_without_the_tables_of_today(tmp_path: Path) ->
     subprocess.run([sys.executable, "-c", UPGRADE_WITHOUT_TABLES, url], check=True, capture_output=True)
     database = Database(url)
     database.require_upgraded()
+    database.close()
+
+
+def test_three_upgrades_at_once_all_succeed(settings: Settings) -> None:
+    """Each in a process of its own, on a database that is empty or does not exist: one does it, the others wait."""
+    command = [*CLADIST, "db", "upgrade"]
+    started = [
+        subprocess.Popen(command, env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    said = [process.communicate() for process in started]
+    assert [(process.returncode, errors) for process, (_, errors) in zip(started, said, strict=True)] == [(0, b"")] * 3
+    database = Database(settings.database_url)
+    database.require_upgraded()
+    database.close()
+
+
+def test_attempts_of_before_count_as_charged(settings: Settings) -> None:
+    """Of open jobs; one that ended begins anew when it is tried again. A suspect that runs was claimed alone."""
+    database = Database(settings.database_url)
+    database.upgrade("0003")
+    with database.write() as tx:
+        for statement in JOBS_OF_0001[:4]:
+            tx.execute(text(statement))
+        for number, (status, code) in enumerate(
+            [("queued", "NULL"), ("running", "'worker_lost'"), ("dead", "NULL")], 1
+        ):
+            tx.execute(
+                text(
+                    "INSERT INTO jobs (id, asset_id, bundle_id, status, attempt, code, created_at) "
+                    f"VALUES ({number}, 1, 1, '{status}', 2, {code}, '2026-01-01 12:00:00.000000')"
+                )
+            )
+    database.upgrade()
+    with database.read() as tx:
+        rows = tx.execute(text("SELECT attempt, charged, alone FROM jobs ORDER BY id"))
+        assert [tuple(row) for row in rows] == [(2, 2, False), (2, 2, True), (2, 0, False)]
+    database.downgrade("0003")
     database.close()
 
 

@@ -6,6 +6,7 @@ import select
 import socket
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from threading import Barrier, Event
 
@@ -13,8 +14,9 @@ import pytest
 from hostile_site import CERTIFICATE, Page, answer, fetcher, redirect, refusal, serving
 
 from classifier.errors import AssetError, AssetNotFoundError
-from worker.errors import RetryableError
+from worker.errors import HostBusyError, RetryableError
 from worker.network import connections
+from worker.network.waits import retry_after_s
 
 IMAGE = bytes(range(256)) * 300
 _DRIP_S = 0.01
@@ -105,9 +107,9 @@ def test_a_server_that_takes_all_the_time_of_the_world(page: Page) -> None:
 
 
 def test_silence_ends_before_the_whole_time() -> None:
-    with serving({"/a": silent}) as site:
-        error = refusal(fetcher(fetch_total_s=600, fetch_read_s=0.1), f"http://127.0.0.1:{site.port}/a")
-    assert error.code == "fetch_timeout"
+    """As transient as a refused connection."""
+    with serving({"/a": silent}) as site, pytest.raises(RetryableError, match="did not answer in time"):
+        fetcher(fetch_total_s=600, fetch_read_s=0.1).fetch(f"http://127.0.0.1:{site.port}/a")
 
 
 def test_a_name_server_that_is_silent() -> None:
@@ -137,17 +139,17 @@ def test_silent_name_servers_fail_nobody_elses_asset() -> None:
         try:
             one.fetch(f"http://{number}.test/a")
         except (AssetError, RetryableError) as error:
-            return type(error).__name__
+            return str(error).rpartition(": ")[2]
         return "fetched"
 
     def hold_up(number: int) -> None:
-        while ending(number) != "FetchTimeoutError":
+        while ending(number) != "the host's name was not resolved in time":
             pass
 
     try:
         with ThreadPoolExecutor(connections._LOOKUPS) as threads:
             list(threads.map(hold_up, range(connections._LOOKUPS)))
-        assert ending(99) == "RetryableError"
+        assert ending(99) == "too many names are being resolved"
     finally:
         answered.set()
 
@@ -224,6 +226,43 @@ def test_an_answer_that_is_cut_or_none(raw: bytes) -> None:
 
     with serving({"/a": page}) as site, pytest.raises(RetryableError, match="connection failed"):
         fetcher().fetch(f"http://127.0.0.1:{site.port}/a")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_asks_to_wait_is_not_asked_meanwhile(status: int) -> None:
+    """Neither for this asset nor for another of the same host, by whatever thread; other hosts are."""
+    pages = {"/a": answer(b"", status, Retry_After="30"), "/b": answer(IMAGE)}
+    with serving(pages) as busy, serving(pages) as other:
+        one = fetcher()
+        for path, words in (("a", f"answered {status} and asks to wait 30 s"), ("b", "the host asked to wait")):
+            with pytest.raises(HostBusyError, match=words) as caught:
+                one.fetch(f"http://127.0.0.1:{busy.port}/{path}")
+            assert 0 < caught.value.wait_s <= 30
+        assert one.fetch(f"http://127.0.0.1:{other.port}/b") == IMAGE
+    assert [path for path, _ in busy.asked] == ["/a"]
+
+
+def test_no_host_may_ask_for_more_than_the_longest_wait() -> None:
+    with serving({"/a": answer(b"", 503, Retry_After="9" * 400)}) as site, pytest.raises(HostBusyError) as caught:
+        fetcher(retry_max_s=5).fetch(f"http://127.0.0.1:{site.port}/a")
+    assert caught.value.wait_s == pytest.approx(5)
+
+
+def test_how_a_host_says_for_how_long() -> None:
+    """As seconds or as a date; anything else says nothing."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    said = [
+        "120",
+        " 7 ",
+        "Thu, 01 Jan 2026 00:01:00 GMT",
+        "Thu, 01 Jan 2026 00:00:30",
+        "-1",
+        "soon",
+        "",
+        None,
+        "\u0665",
+    ]
+    assert [retry_after_s(value, now) for value in said] == [120, 7, 60, 30, None, None, None, None, None]
 
 
 def test_https_names_the_host_and_connects_to_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

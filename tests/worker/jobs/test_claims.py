@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from fixture_types import Submitted
@@ -11,8 +12,10 @@ from waiting import wait_until
 from worker.db.engine import Database
 from worker.db.tables import JobRow
 from worker.dispatch.relay import relay_once
-from worker.jobs.claims import claim_jobs, held_claims
-from worker.jobs.transitions import give_back
+from worker.jobs.claims import Claim, claim_jobs, held_claims
+from worker.jobs.requests import cancel_job, retry_dead, retry_job
+from worker.jobs.retention import purge_jobs
+from worker.jobs.transitions import give_back, postpone, try_again
 
 pytestmark = pytest.mark.usefixtures("bundle")
 
@@ -48,13 +51,52 @@ def test_a_message_may_come_before_its_relay_has_committed(database: Database, s
     assert claimed == ids
 
 
-def test_what_is_released_was_never_claimed(database: Database, submitted: Submitted) -> None:
-    """No attempt is charged, nobody holds it, and it can be claimed again."""
+def test_what_is_given_back_is_charged_nothing(database: Database, submitted: Submitted) -> None:
+    """No attempt is charged, nobody holds it, and it can be claimed again, under a number of its own."""
     (job_id,) = submitted(["file:///a.png"])
     claims = claim_jobs(database, [job_id], "first", 60.0)
     with database.write() as session:
         give_back(session, held_claims(session, claims))
     with database.read() as session:
         job = session.scalars(select(JobRow)).one()
-        assert (job.status, job.attempt, job.code, job.lease_until) == ("queued", 0, None, None)
-    assert [claim.attempt for claim in claim_jobs(database, [job_id], "second", 60.0)] == [1]
+        assert (job.status, job.charged, job.code, job.lease_until) == ("queued", 0, None, None)
+    again = claim_jobs(database, [job_id], "second", 60.0)
+    assert [(claim.attempt, claim.charged) for claim in again] == [(2, 1)]
+
+
+def test_an_attempt_number_is_never_used_twice(database: Database, submitted: Submitted) -> None:
+    """Cancelled or dead, given back or waiting for a host: each claim of a job has a number of its own."""
+    (job_id,) = submitted(["file:///a.png"])
+    claims: list[Claim] = []
+
+    def claim() -> None:
+        claims.extend(claim_jobs(database, [job_id], "w", 60.0))
+
+    claim()
+    cancel_job(database, job_id)
+    retry_job(database, job_id)
+    claim()
+    with database.write() as session:
+        give_back(session, held_claims(session, claims))
+    claim()
+    with database.write() as session:
+        postpone(session, held_claims(session, claims), "the host asked to wait", 60.0)
+    claim()
+    with database.write() as session:
+        try_again(session, held_claims(session, claims), "not now", max_attempts=1, wait_s=0.0)
+    assert [len(page) for page in retry_dead(database)] == [1]
+    claim()
+    assert [(claim.attempt, claim.charged) for claim in claims] == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)]
+    with database.write() as session:
+        assert held_claims(session, claims) == claims[-1:]
+
+
+def test_a_job_with_the_number_of_a_purged_one_is_another(database: Database, submitted: Submitted) -> None:
+    """SQLite gives a number again: a claim on what was cancelled and purged does not hold for what has it now."""
+    (job_id,) = submitted(["file:///a.png"])
+    late = claim_jobs(database, [job_id], "late", 60.0)
+    cancel_job(database, job_id)
+    assert sum(purge_jobs(database, timedelta(seconds=-60))) == 1
+    claim_jobs(database, submitted(["file:///b.png"]), "fresh", 60.0)
+    with database.write() as session:
+        assert held_claims(session, late) == []

@@ -31,7 +31,7 @@ def end(database: Database, ids: list[int], status: Status, days_ago: float) -> 
     """Let jobs have been submitted and ended so many days ago."""
     with database.write() as session:
         past = session.now() - timedelta(days=days_ago)
-        values = {"status": status, "finished_at": past, "created_at": past, "attempt": 3, "code": "out_of_attempts"}
+        values = {"status": status, "finished_at": past, "created_at": past, "charged": 3, "code": "out_of_attempts"}
         session.execute(update(JobRow).where(JobRow.id.in_(ids)).values(values))
         session.execute(text("DELETE FROM outbox WHERE job_id <= :last AND job_id >= :first"),
                         {"first": min(ids), "last": max(ids)})  # fmt: skip
@@ -45,8 +45,8 @@ def test_all_dead_jobs_get_another_chance(database: Database, submitted: Submitt
     assert [len(page) for page in retry_dead(database)] == [1000, 100]
     assert list(retry_dead(database)) == []
     with database.read() as session:
-        rows = session.execute(select(JobRow.status, JobRow.attempt, JobRow.code, func.count()).group_by(
-            JobRow.status, JobRow.attempt, JobRow.code)).all()  # fmt: skip
+        rows = session.execute(select(JobRow.status, JobRow.charged, JobRow.code, func.count()).group_by(
+            JobRow.status, JobRow.charged, JobRow.code)).all()  # fmt: skip
     assert sorted(tuple(row) for row in rows) == [("failed", 3, "out_of_attempts", 100), ("queued", 0, None, 1100)]
     broker = Broker()
     assert relay(database, broker, window=40) == 40

@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from random import Random
+from threading import Barrier
 
 import pytest
 from fixture_types import Submitted
@@ -76,6 +78,24 @@ def test_many_jobs_are_submitted_in_chunks(database: Database) -> None:
         rows = session.execute(select(JobRow.id, AssetRow.uri).join(AssetRow, AssetRow.id == JobRow.asset_id))
         uris = {job_id: uri for job_id, uri in rows}  # noqa: C416 (rows are not pairs to dict())
     assert [uris[job_id] for job_id in ids] == [f"file:///{number}.png" for number in range(2500)]
+
+
+@pytest.mark.usefixtures("bundle")
+def test_the_same_keys_in_other_orders_at_once(database: Database) -> None:
+    """Nobody is refused and nothing is there twice: every key has one job, which all of them are told."""
+    requests = [Request(f"file:///{number}.png", f"key-{number}") for number in range(300)]
+    orders = [Random(number).sample(requests, len(requests)) for number in range(4)]
+    ready = Barrier(len(orders))
+
+    def submit_all(ordered: list[Request]) -> dict[str | None, int]:
+        ready.wait()
+        ids = [job_id for chunk in submit(database, ordered) for job_id in chunk]
+        return {request.key: job_id for request, job_id in zip(ordered, ids, strict=True)}
+
+    with ThreadPoolExecutor(len(orders)) as threads:
+        found = list(threads.map(submit_all, orders))
+    assert found == [found[0]] * len(orders)
+    assert _count(database, JobRow) == len(requests)
 
 
 def test_without_a_bundle_nothing_is_submitted(database: Database) -> None:

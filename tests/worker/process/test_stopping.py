@@ -82,12 +82,12 @@ def test_what_was_not_begun_is_given_back_untried(
     gate.open.set()
     closer.join()
     found = all_jobs(services.database)
-    assert sorted((job.status, job.attempt) for job in found) == [("queued", 0)] * 5 + [("succeeded", 1)]
+    assert sorted((job.status, job.charged) for job in found) == [("queued", 0)] * 5 + [("succeeded", 1)]
     with services.database.read() as session:
         due = set(session.scalars(select(OutboxRow.job_id).where(~OutboxRow.alone)))
     assert due == {job.id for job in found if job.status == "queued"}
     run_worker(services, drain=True)
-    assert {(job.status, job.attempt) for job in all_jobs(services.database)} == {("succeeded", 1)}
+    assert {(job.status, job.charged) for job in all_jobs(services.database)} == {("succeeded", 1)}
 
 
 def test_who_waits_for_room_is_not_kept_from_stopping(
@@ -118,7 +118,7 @@ def test_a_release_activated_in_flight_is_the_one_answered_in(
     gate.open.set()
     wait_until(lambda: {job.status for job in all_jobs(services.database)} == {"queued"}, "the jobs to be given back")
     assert services.pipeline.run(ids) == 3
-    assert {(job.status, job.attempt) for job in all_jobs(services.database)} == {("succeeded", 1)}
+    assert {(job.status, job.charged) for job in all_jobs(services.database)} == {("succeeded", 1)}
     with services.database.read() as session:
         assert set(session.scalars(select(LabelRow.release_id))) == {new_id}
 
@@ -147,7 +147,7 @@ def test_a_bundle_activated_under_load_loses_no_job(
     found = {job.id: job for job in all_jobs(services.database)}
     assert len(after) == len(before)
     assert {found[job_id].bundle_id for job_id in before} != {found[job_id].bundle_id for job_id in after}
-    assert {(job.status, job.attempt) for job in found.values()} == {("succeeded", 1)}
+    assert {(job.status, job.charged) for job in found.values()} == {("succeeded", 1)}
 
 
 def test_the_bundles_used_last_stay_loaded(database: Database, make_bundle: MakeBundle, tmp_path: Path) -> None:
@@ -174,4 +174,4 @@ def test_sigterm_does_not_wait_for_what_hangs(
         wait_until(lambda: {job.status for job in all_jobs(services.database)} == {"running"}, "the jobs to run")
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == EXIT_STUCK
-    assert [(job.id, job.status, job.attempt) for job in all_jobs(services.database)] == [(i, "queued", 0) for i in ids]
+    assert [(job.id, job.status, job.charged) for job in all_jobs(services.database)] == [(i, "queued", 0) for i in ids]

@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 from sqlalchemy import GenerativeSelect, Select, func, select
 
 from worker.db.statements.rows import is_any_of
-from worker.db.tables import FIRST, AssetRow, Base, QueueRow
+from worker.db.tables import FIRST, AssetRow, Base, BundleRow, QueueRow, ReleaseRow
 from worker.db.transaction import Transaction
 
 _Query = TypeVar("_Query", bound=GenerativeSelect)
 
 _LOCAL = True  # to the transaction
 _RELAY_PATIENCE_MS = "15000"
+_SERVING = 0x436C6164  # the first half of the key of advisory locks; the second is a hash of a taxonomy's name
 
 
 def lock_unless_held(query: _Query, of: type[Base] | None = None) -> _Query:
@@ -39,3 +40,26 @@ def hold_assets(tx: Transaction, asset_ids: Sequence[int]) -> None:
     """
     assets = select(AssetRow.id).where(is_any_of(tx, AssetRow.id, asset_ids)).order_by(AssetRow.id)
     tx.execute(assets.with_for_update(key_share=True)).all()
+
+
+def hold_serving_release(tx: Transaction, bundle_id: int) -> None:
+    """Let no other release of a bundle's taxonomy become active until the transaction ends; others may hold it too.
+
+    An advisory lock and no lock of rows: those who hold it come one after the other without end, and only advisory
+    locks are granted in the order in which they were asked for.
+    """
+    if tx.is_sqlite:
+        return
+    lock = func.pg_advisory_xact_lock_shared(_SERVING, func.hashtext(ReleaseRow.name))
+    tx.execute(
+        select(lock)
+        .select_from(BundleRow)
+        .join(ReleaseRow, ReleaseRow.id == BundleRow.release_id)
+        .where(BundleRow.id == bundle_id)
+    )
+
+
+def lock_serving_release(tx: Transaction, name: str) -> None:
+    """Wait for all who hold the serving release of a taxonomy name, and keep others out until the transaction ends."""
+    if not tx.is_sqlite:
+        tx.execute(select(func.pg_advisory_xact_lock(_SERVING, func.hashtext(name))))

@@ -16,6 +16,7 @@ from taxonomy.changes.diff import Difference, diff
 from taxonomy.changes.mapping import NodeMapping
 from worker.catalog.releases import activate_release, active_release, stored_taxonomy
 from worker.db.engine import Database
+from worker.db.statements.locks import lock_serving_release
 from worker.db.statements.rows import insert_into
 from worker.db.tables import JobRow, LabelRow, RelabellingRow, ReleaseRow, ReviewRow
 from worker.db.transaction import Transaction
@@ -67,10 +68,8 @@ def apply_relabelling(
     with database.write() as tx:
         row, is_new = _open(tx, from_id, to_id, mapping)
         number, done = row.id, row.status == RelabellingStatus.APPLIED
-        releases = [tx.get_one(ReleaseRow, release_id) for release_id in (from_id, to_id)]
-        difference = None if done else difference_of(releases[0], releases[1], mapping)
-    if difference is not None:
-        carrying = Carrying(difference)
+    if not done:
+        carrying = Carrying(_difference(database, from_id, to_id, mapping))
         while _step(database, number, carrying, batch):
             on_progress(_outcome(database, number, changed=True).assets)
     return _outcome(database, number, changed=is_new or not done)
@@ -101,6 +100,9 @@ def _open(tx: Transaction, from_id: int, to_id: int, mapping: NodeMapping) -> tu
     if from_id == to_id:
         raise InvalidMoveError("both releases are the same: there is nothing to move")
     row = _newest(tx, from_id, to_id, lock=True)
+    if row is None:  # what is being stored now is waited for: what ends later than `created_at` is carried at the end
+        lock_serving_release(tx, tx.get_one(ReleaseRow, to_id).name)
+        row = _newest(tx, from_id, to_id)
     if row is None:
         row = RelabellingRow(
             from_release_id=from_id,
@@ -134,6 +136,13 @@ def _newest(tx: Transaction, from_id: int, to_id: int | None, *, lock: bool = Fa
     return tx.scalar(query.with_for_update() if lock else query)
 
 
+def _difference(database: Database, from_id: int, to_id: int, mapping: NodeMapping) -> Difference:
+    """What changed between two releases; nobody waits for a lock meanwhile."""
+    with database.read() as tx:
+        before, after = (tx.get_one(ReleaseRow, release_id) for release_id in (from_id, to_id))
+    return difference_of(before, after, mapping)
+
+
 def _step(database: Database, number: int, carrying: Carrying, batch: int) -> bool:
     """Move one batch of assets; False when there is none left, and the new release is active."""
     with database.write() as tx:
@@ -152,6 +161,8 @@ def _step(database: Database, number: int, carrying: Carrying, batch: int) -> bo
 
 def _finish(tx: Transaction, row: RelabellingRow, carrying: Carrying) -> None:
     """Carry anew what workers have labelled on the old release since the work began, and activate the new one."""
+    new = tx.get_one(ReleaseRow, row.to_release_id)
+    lock_serving_release(tx, new.name)
     late = select(JobRow.asset_id).where(JobRow.finished_at >= row.created_at, JobRow.status == Status.SUCCEEDED)
     for asset_id in tx.scalars(late.distinct().order_by(JobRow.asset_id)).all():
         written = (LabelRow.relabelling_id == row.id, LabelRow.asset_id == asset_id)
@@ -159,7 +170,6 @@ def _finish(tx: Transaction, row: RelabellingRow, carrying: Carrying) -> None:
         tx.execute(delete(LabelRow).where(*written))
         tx.execute(delete(ReviewRow).where(ReviewRow.relabelling_id == row.id, ReviewRow.asset_id == asset_id))
         _write(tx, row, [asset_id], carrying)
-    new = tx.get_one(ReleaseRow, row.to_release_id)
     previous = active_release(tx, new.name)
     row.previous_release_id = previous.id if previous is not None else None
     row.status, row.finished_at = RelabellingStatus.APPLIED, tx.now()
