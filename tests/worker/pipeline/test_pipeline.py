@@ -280,7 +280,7 @@ def test_a_batch_outlives_its_lease_by_heartbeat(services: Services, submitted: 
     in_flight = InFlight()
     in_flight.add(Item(claim) for claim in claim_jobs(database, [job_id], "slow", _LEASE_S))
     first_end = lease_end(database, job_id)
-    watchdog = Watchdog(database, in_flight, services.settings.model_copy(update={"lease_s": _LEASE_S}))
+    watchdog = Watchdog(database, in_flight, services.settings.model_copy(update={"lease_s": _LEASE_S}), Pulses())
     watchdog.start()
     wait_until(lambda: is_past(database, first_end), "the first lease to end")
     assert reap_once(database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 0
