@@ -32,6 +32,7 @@ from worker.pipeline.in_flight import InFlight, Item
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.watchdog import Watchdog
 from worker.process.bootstrap import Services
+from worker.supervision.pulses import Pulses
 
 _LEASE_S = 1.0  # three beats of the watchdog
 
