@@ -2,25 +2,26 @@
 
 import base64
 import json
-import signal
-import subprocess
+import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import redis
+from celery.worker.consumer import Consumer
 from fixture_types import MakeImages, Submitted
-from free_port import free_port
 from job_rows import statuses
-from kombu import Connection, Queue
-from monitor_port import ask, values
-from waiting import PATIENCE_S, wait_until
-from worker_process import worker_process
+from kombu import Connection
+from waiting import wait_until
 
+from worker.errors import ConsumerEndedError
 from worker.process.bootstrap import Services
+from worker.process.celery_app import publisher
+from worker.process.celery_consumer import stop_consuming
+from worker.process.service import run_worker
 from worker.settings import Settings
+from worker.telemetry.metrics import UNREADABLE
 
 pytestmark = pytest.mark.service
 
@@ -96,85 +97,118 @@ RAW: Sequence[bytes] = (
 )
 
 
-@pytest.fixture(params=["servers"])
-def settings(postgres_url: str, forgetful_redis: str) -> Settings:
-    """PostgreSQL, and a Redis of this test alone."""
+@pytest.fixture(params=["redis", "rabbitmq"])
+def settings(request: pytest.FixtureRequest, postgres_url: str) -> Settings:
+    """PostgreSQL, and a Redis of this test alone or RabbitMQ."""
+    wanted = {"redis": "forgetful_redis", "rabbitmq": "rabbitmq_url"}[request.param]
     queue = f"test-{uuid.uuid4().hex}"
-    return Settings(database_url=postgres_url, broker_url=forgetful_redis, queue=queue, poll_s=0.05, reap_s=0.2,
-                    republish_s=1.0, lease_s=5.0, monitor_port=free_port(), log_format="json")  # fmt: skip
+    return Settings(database_url=postgres_url, broker_url=request.getfixturevalue(wanted), queue=queue,
+                    poll_s=0.05, reap_s=0.2, republish_s=1.0, batch_size=8)  # fmt: skip
 
 
-@contextmanager
-def running(settings: Settings, services: Services) -> Iterator[subprocess.Popen[str]]:
-    """A worker that consumes; nothing of what the test put there first is left behind when the block ends."""
-    del services
-    with worker_process(settings) as process:
-        wait_until(lambda: process.poll() is not None or ask(settings.monitor_port, "/ready")[0] == 200, "the worker")
-        yield process
+only_redis = pytest.mark.parametrize("settings", ["redis"], indirect=True)
 
 
-def stopped(process: subprocess.Popen[str]) -> str:
-    """The log of a worker that was asked to end, and did, with 0."""
-    process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, log[-2000:]
-    return log
+def unreadable() -> float:
+    return sum(
+        sample.value for metric in UNREADABLE.collect() for sample in metric.samples if sample.name.endswith("_total")
+    )
 
 
+def run_beside(services: Services, steps: Callable[[], None]) -> None:
+    """A worker in this thread while the steps are taken in another; what they raise is raised."""
+    failures: list[Exception] = []
+
+    def take() -> None:
+        try:
+            steps()
+        except Exception as error:  # noqa: BLE001 (raised below)
+            failures.append(error)
+        finally:
+            stop_consuming()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    run_worker(services)
+    thread.join()
+    if failures:
+        raise failures[0]
+
+
+def succeeded(services: Services, count: int) -> Callable[[], bool]:
+    return lambda: statuses(services.database)["succeeded"] == count
+
+
+@only_redis
 def test_no_message_takes_a_worker_with_it(
-    settings: Settings, services: Services, submitted: Submitted, make_images: MakeImages
+    services: Services, submitted: Submitted, make_images: MakeImages, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All are gone from the broker, counted, and told shortly without what they say; real work goes on behind them."""
-    client = redis.Redis.from_url(settings.broker_url)
-    client.lpush(settings.queue, *RAW)
+    """All are gone from the broker, counted, and told shortly without what they say; work goes on behind them."""
+    before = unreadable()
+    client = redis.Redis.from_url(services.settings.broker_url)
+    client.lpush(services.settings.queue, *RAW)
     submitted(make_images(3))
-    with running(settings, services) as process:
-        wait_until(lambda: process.poll() is not None or statuses(services.database)["succeeded"] == 3, "the work")
-        port = settings.monitor_port
-        wait_until(lambda: not client.llen(settings.queue) and not client.hlen("unacked"), "all to be acknowledged")
-        counted = sum(values(port, "cladist_unreadable_messages_total"))
-        log = stopped(process)
+
+    def steps() -> None:
+        wait_until(lambda: unreadable() == before + len(RAW), "all to be counted")
+        wait_until(succeeded(services, 3), "the work")
+        wait_until(lambda: not client.hlen("unacked"), "all to be acknowledged")
+
+    run_beside(services, steps)
+    assert client.llen(services.settings.queue) == 0
     client.close()
-    assert counted == len(RAW)
-    assert SECRET not in log
-    assert max(map(len, log.splitlines())) < 4096
+    told = [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"]
+    assert SECRET not in "".join(told)
+    assert max(map(len, told)) < 4096
 
 
-def test_a_replica_is_a_lost_connection(
-    settings: Settings, services: Services, submitted: Submitted, make_images: MakeImages
+REFUSALS: list[tuple[str, Callable[[redis.Redis, str], object], Callable[[redis.Redis, str], object]]] = [
+    (
+        "a replica",
+        lambda client, _: client.execute_command("REPLICAOF", "127.0.0.1", "1"),
+        lambda client, _: client.execute_command("REPLICAOF", "NO", "ONE"),
+    ),
+    (
+        "a key of another type",
+        lambda client, queue: client.set(queue, "mine"),
+        lambda client, queue: client.delete(queue),
+    ),
+]
+
+
+@only_redis
+@pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning")
+@pytest.mark.parametrize(("what", "begin", "end"), REFUSALS, ids=[name for name, _, _ in REFUSALS])
+def test_a_redis_that_refuses_is_a_lost_connection(
+    services: Services,
+    submitted: Submitted,
+    make_images: MakeImages,
+    caplog: pytest.LogCaptureFixture,
+    what: str,
+    begin: Callable[[redis.Redis, str], object],
+    end: Callable[[redis.Redis, str], object],
 ) -> None:
-    """REPLICAOF a master that is not there: not ready, not ended, and at work again once Redis takes writes again."""
-    client = redis.Redis.from_url(settings.broker_url)
-    with running(settings, services) as process:
-        client.execute_command("REPLICAOF", "127.0.0.1", "1")
-        wait_until(lambda: process.poll() is not None or ask(settings.monitor_port, "/ready")[0] == 503, "the refusal")
-        client.execute_command("REPLICAOF", "NO", "ONE")
+    """The consumer asks again and again instead of ending, and works once Redis takes writes again."""
+    client, queue = redis.Redis.from_url(services.settings.broker_url), services.settings.queue
+
+    def steps() -> None:
+        submitted(make_images(1))
+        wait_until(succeeded(services, 1), "work before")
+        begin(client, queue)
+        wait_until(lambda: "Connection to broker lost" in caplog.text, f"{what} to be met")
+        end(client, queue)
         submitted(make_images(3))
-        wait_until(lambda: process.poll() is not None or statuses(services.database)["succeeded"] == 3, "the work")
-        stopped(process)
+        wait_until(succeeded(services, 4), "work after")
+
+    run_beside(services, steps)
     client.close()
 
 
-def test_a_key_of_another_type_is_a_lost_connection(
-    settings: Settings, services: Services, submitted: Submitted, make_images: MakeImages
-) -> None:
-    """SET of the queue's key: at work again once it is gone."""
-    client = redis.Redis.from_url(settings.broker_url)
-    with running(settings, services) as process:
-        client.set(settings.queue, "mine")
-        submitted(make_images(3))
-        wait_until(lambda: process.poll() is not None or ask(settings.monitor_port, "/ready")[0] == 503, "the refusal")
-        client.delete(settings.queue)
-        wait_until(lambda: process.poll() is not None or statuses(services.database)["succeeded"] == 3, "the work")
-        stopped(process)
-    client.close()
-
-
+@pytest.mark.parametrize("settings", ["rabbitmq"], indirect=True)
 def test_rabbitmq_brings_no_message_twice_that_nobody_can_read(
-    settings: Settings, services: Services, rabbitmq_url: str, submitted: Submitted, make_images: MakeImages
+    services: Services, submitted: Submitted, make_images: MakeImages
 ) -> None:
-    """Bodies and headers of every kind, by AMQP: thrown away, and real work goes on behind them."""
-    settings = settings.model_copy(update={"broker_url": rabbitmq_url})
+    """Bodies and headers of every kind, by AMQP: thrown away, and work goes on behind them."""
     good = {"task": "cladist.run_jobs", "id": str(uuid.uuid4())}
     bad: list[tuple[bytes, dict[str, Any]]] = [
         (b"5", good),
@@ -185,17 +219,34 @@ def test_rabbitmq_brings_no_message_twice_that_nobody_can_read(
         (b"[[1], {}, {}]", {**good, "task": "os.system"}),
         (b"[[1], {}, {}]", {**good, "eta": "soon"}),
     ]
-    with running(settings, services) as process, Connection(rabbitmq_url) as connection:
-        queue = Queue(settings.queue, queue_arguments={"x-queue-type": "quorum"})
+    before, queue = unreadable(), services.settings.queue
+    publisher(services.app)([10**9])  # makes the queue
+
+    def steps() -> None:
+        wait_until(lambda: unreadable() == before + len(bad) + 1, "all to be counted")
+        wait_until(succeeded(services, 3), "the work")
+
+    with Connection(services.settings.broker_url) as connection:
+        producer = connection.Producer()
         for body, given in bad:
-            connection.Producer().publish(
-                body, routing_key=queue.name, headers=given, content_type="application/json", content_encoding="utf-8"
+            producer.publish(
+                body, routing_key=queue, headers=given, content_type="application/json", content_encoding="utf-8"
             )
-        connection.Producer().publish(b"x", routing_key=queue.name, headers=good, content_type="application/x-none")
+        producer.publish(
+            b"x", routing_key=queue, headers=good, content_type="application/x-none", content_encoding="binary"
+        )
         submitted(make_images(3))
-        wait_until(lambda: process.poll() is not None or statuses(services.database)["succeeded"] == 3, "the work")
-        port, name = settings.monitor_port, "cladist_unreadable_messages_total"
-        wait_until(lambda: process.poll() is not None or sum(values(port, name)) == len(bad) + 1, "all to be counted")
-        log = stopped(process)
-        connection.default_channel.queue_delete(settings.queue)
-    assert "os.system" not in log
+        run_beside(services, steps)
+        connection.default_channel.queue_delete(queue)
+
+
+@only_redis
+def test_a_consumer_that_ends_unasked_says_so(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever Celery ends of, the process is not to exit with 0."""
+    monkeypatch.setattr(Consumer, "start", _fail)
+    with pytest.raises(ConsumerEndedError, match="nobody had asked"):
+        run_worker(services)
+
+
+def _fail(_consumer: Consumer) -> None:
+    raise ZeroDivisionError("a bug in Celery")
