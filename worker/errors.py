@@ -15,6 +15,10 @@ class BrokerError(CladistError):
     """A broker that cannot be reached, or does not take a message."""
 
 
+class ConsumerEndedError(CladistError):
+    """A worker's consumer that ended though nobody had asked it to."""
+
+
 class SubmissionError(CladistError):
     """A job that cannot be submitted as asked."""
 

@@ -15,12 +15,14 @@ from taxonomy import CladistError
 
 EMBEDDED_DATABASE = "sqlite:///cladist.db"
 EMBEDDED_BROKER = "memory://localhost/"
+_DAY_S = 86_400.0
+_THREADS = 1024
 
 
 class Settings(BaseSettings):
     """Every setting with its default and meaning; each is set by CLADIST_ and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="CLADIST_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CLADIST_", frozen=True, allow_inf_nan=False)
 
     database_url: str = Field(
         default=EMBEDDED_DATABASE, description="The database: SQLite or PostgreSQL (`postgresql://...`)."
@@ -77,9 +79,11 @@ class Settings(BaseSettings):
     fetch_user_agent: str = Field(
         default="cladist", pattern=r"^[\x20-\x7e]{1,200}$", description="What http(s) servers are told who asks."
     )
-    fetch_connect_s: float = Field(default=5.0, gt=0, description="Time to find and reach a server.")
-    fetch_read_s: float = Field(default=10.0, gt=0, description="Longest silence of a server.")
-    fetch_total_s: float = Field(default=30.0, gt=0, description="Time for the whole asset, however slowly it drips.")
+    fetch_connect_s: float = Field(default=5.0, gt=0, le=_DAY_S, description="Time to find and reach a server.")
+    fetch_read_s: float = Field(default=10.0, gt=0, le=_DAY_S, description="Longest silence of a server.")
+    fetch_total_s: float = Field(
+        default=30.0, gt=0, le=_DAY_S, description="Time for the whole asset, however slowly it drips."
+    )
     fetch_https_to_http: bool = Field(default=False, description="Whether https may redirect to http.")
 
     message_size: int = Field(default=64, ge=1, le=1024, description="Jobs in one message, at most.")
@@ -89,31 +93,44 @@ class Settings(BaseSettings):
     precision: Precision = Field(
         default="auto", description="Of the backbone; auto: bfloat16 where the processor computes in it."
     )
-    torch_threads: int = Field(default=0, ge=0, description="Cores that the model may use; 0: as torch likes.")
-    fetch_threads: int = Field(default=8, ge=1, description="Assets that a worker fetches at once.")
-    decode_threads: int = Field(
-        default=0, ge=0, description="Images that a worker decodes at once; 0: one for each core."
+    torch_threads: int = Field(
+        default=0, ge=0, le=_THREADS, description="Cores that the model may use; 0: as torch likes."
     )
-    bundles_in_memory: int = Field(default=2, ge=1, description="So many bundles, those used last, stay loaded.")
+    fetch_threads: int = Field(default=8, ge=1, le=_THREADS, description="Assets that a worker fetches at once.")
+    decode_threads: int = Field(
+        default=0, ge=0, le=_THREADS, description="Images that a worker decodes at once; 0: one for each core."
+    )
+    bundles_in_memory: int = Field(
+        default=2, ge=1, le=1000, description="So many bundles, those used last, stay loaded."
+    )
     keep_memory: bool = Field(
         default=True, description="Whether malloc keeps freed memory for the next batch (more memory, less time)."
     )
     memory_limit_bytes: int = Field(
-        default=0, ge=0, description="Address space of a worker process; 0: unlimited. Torch maps some 4 GB of it."
+        default=0,
+        ge=0,
+        le=2**50,
+        description="Address space of a worker process; 0: unlimited. Torch maps some 4 GB of it.",
     )
     stuck_s: float = Field(
-        default=300.0, gt=0, description="A worker whose job stands still for so long ends itself with 70."
+        default=300.0, gt=0, le=_DAY_S, description="A worker whose job stands still for so long ends itself with 70."
     )
     stop_s: float = Field(
-        default=20.0, ge=0, description="Time that work in flight has to finish when a worker is stopped."
+        default=20.0, ge=0, le=_DAY_S, description="Time that work in flight has to finish when a worker is stopped."
     )
 
     lease_s: float = Field(
-        default=60.0, gt=0, description="A job whose worker has not been heard of for so long is given to another."
+        default=60.0,
+        gt=0,
+        le=_DAY_S,
+        description="A job whose worker has not been heard of for so long is given to another.",
     )
-    max_attempts: int = Field(default=3, ge=1, description="Attempts at a job before it is dead.")
+    max_attempts: int = Field(default=3, ge=1, le=1_000_000, description="Attempts at a job before it is dead.")
     retry_base_s: float = Field(
-        default=1.0, ge=0, description="Longest wait before the second attempt; it doubles with each, to 15 minutes."
+        default=1.0,
+        ge=0,
+        le=_DAY_S,
+        description="Longest wait before the second attempt; it doubles with each, to 15 minutes.",
     )
     retry_max_s: float = Field(
         default=900.0,
@@ -121,17 +138,22 @@ class Settings(BaseSettings):
         le=86_400,
         description="Longest wait that a host may ask of its jobs by `Retry-After`; no attempt is charged for it.",
     )
-    poll_s: float = Field(default=0.1, gt=0, description="How often the relay looks at the outbox.")
-    reap_s: float = Field(default=5.0, gt=0, description="How often the reaper looks for lost work.")
+    poll_s: float = Field(default=0.1, gt=0, le=_DAY_S, description="How often the relay looks at the outbox.")
+    reap_s: float = Field(default=5.0, gt=0, le=_DAY_S, description="How often the reaper looks for lost work.")
     republish_s: float = Field(
-        default=60.0, gt=0, description="A published job that nobody claims for so long is published again."
+        default=60.0, gt=0, le=_DAY_S, description="A published job that nobody claims for so long is published again."
     )
     ahead: int = Field(
-        default=2, ge=1, description="Messages in flight for each busy worker: the more, the longer urgent jobs wait."
+        default=2,
+        ge=1,
+        le=1_000_000,
+        description="Messages in flight for each busy worker: the more, the longer urgent jobs wait.",
     )
-    window: int = Field(default=4096, ge=1, description="Jobs in flight in all, at most; the rest wait in the outbox.")
+    window: int = Field(
+        default=4096, ge=1, le=1_000_000, description="Jobs in flight in all, at most; the rest wait in the outbox."
+    )
     retention_days: float = Field(
-        default=0.0, ge=0, description="Jobs that ended so many days ago are purged; 0: none ever."
+        default=0.0, ge=0, le=36_500, description="Jobs that ended so many days ago are purged; 0: none ever."
     )
 
     log_format: Literal["auto", "json", "text"] = Field(
@@ -146,7 +168,7 @@ class Settings(BaseSettings):
     )
     monitor_port: int = Field(default=0, ge=0, le=65535, description="Their port; 0: they are not served.")
     stall_s: float = Field(
-        default=120.0, gt=0, description="`/live` fails after so long without work while jobs are pending."
+        default=120.0, gt=0, le=_DAY_S, description="`/live` fails after so long without work while jobs are pending."
     )
     traces: bool = Field(
         default=False,

@@ -10,6 +10,16 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 
 
+def _hear_the_warning() -> None:
+    """Let torch say now, once for this process, that CSR tensors are in beta: filters must not be set in threads."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
+        torch.sparse_csr_tensor([0, 1], [0], [1.0], (1, 1), check_invariants=True)
+
+
+_hear_the_warning()
+
+
 class SparsePair(nn.Module):
     """A constant sparse matrix (R, S) and its transpose; maps (B, S) to (B, R) and gradients back."""
 
@@ -41,11 +51,9 @@ class _SparseOperand(nn.Module):
         key = (dtype, self.indices.device)
         if key not in self._made:
             ones = torch.ones(len(self.indices), dtype=dtype, device=self.indices.device)
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
-                self._made[key] = torch.sparse_csr_tensor(
-                    self.indptr, self.indices, ones, self.shape, check_invariants=True
-                )
+            self._made[key] = torch.sparse_csr_tensor(
+                self.indptr, self.indices, ones, self.shape, check_invariants=True
+            )
         return self._made[key]
 
 

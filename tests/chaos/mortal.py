@@ -174,6 +174,23 @@ def _around_publish(before: Hook, after: Hook) -> Hook:
     return hook
 
 
+def frozen_while_publishing() -> Hook:
+    """Stopped as by SIGSTOP when the relay is about to publish for the first time, until somebody lets it go on."""
+    frozen: list[bool] = []
+
+    def freeze() -> None:
+        if not frozen:
+            frozen.append(True)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    return _around_publish(freeze, lambda: None)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process stands still by SIGSTOP."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def before_the_ack(most: int) -> Hook:
     """Dead when the jobs of a message are claimed, and the message is not yet acknowledged."""
     fuse = Fuse(most)

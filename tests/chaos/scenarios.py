@@ -1,6 +1,8 @@
 """The faults: each takes a world with jobs in it, does its worst, and says how long it took to recover each time."""
 
+import json
 import multiprocessing
+import os
 import random
 import signal
 from collections.abc import Callable, Iterator
@@ -18,6 +20,8 @@ from world import LEASE_S, Verdict, World
 Scenario = Callable[["Place", int], Verdict]
 _JOBS_PER_ROUND = 24
 _FAULT_S = 1.5
+_FAILOVER_S = 8.0
+_FROZEN_S = 20.0  # the relay's transaction is ended by the server after 15
 
 
 @dataclass
@@ -192,6 +196,92 @@ def reset(proxy: Proxy) -> None:
     for _ in range(20):
         proxy.reset()
         mortal.pause(random.uniform(0.01, 0.1))
+
+
+def postgres_read_only(place: Place, times: int) -> Verdict:
+    """As in a failover: for a while every transaction is read-only, those of open connections too."""
+    world = place.world()
+    admin = create_engine(make_url(world.direct_url), isolation_level="AUTOCOMMIT")
+
+    def turn(word: str) -> None:
+        with mortal.forking, admin.connect() as connection:
+            connection.execute(text("SET default_transaction_read_only = off"))
+            connection.execute(text(f"ALTER SYSTEM SET default_transaction_read_only = {word}"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        admin.dispose()
+
+    def fault() -> None:
+        turn("on")
+        mortal.pause(_FAILOVER_S)
+        turn("off")
+
+    return while_working(world, times, fault)
+
+
+def relay_frozen(place: Place, times: int) -> Verdict:
+    """A worker stopped inside its relay's transaction for longer than the server lets it, and then let go on."""
+    world = place.world()
+    ids: list[int] = []
+    recoveries = []
+    for _ in range(times):
+        ids += world.submit(_JOBS_PER_ROUND)
+        with world.worker(mortal.frozen_while_publishing()) as process:
+            pid = process.pid or 0
+            world.wait(lambda: mortal.is_stopped(pid), "the relay to freeze")  # noqa: B023 (used at once)
+            mortal.pause(_FROZEN_S)
+            before = world.succeeded()
+            os.kill(pid, signal.SIGCONT)
+            recoveries.append(world.wait(lambda: world.succeeded() > before, "work after the frost"))  # noqa: B023
+            world.wait(lambda: not world.open_jobs(), "the last job")
+            world.restarts += not process.is_alive()
+    world.finish()
+    return world.verdict(ids, recoveries)
+
+
+def redis_demoted(place: Place, times: int) -> Verdict:
+    """A replica for a while, of a master that cannot be reached: every write is refused."""
+
+    def fault() -> None:
+        client = _redis(place).client()
+        client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        mortal.pause(_FAULT_S)
+        client.execute_command("REPLICAOF", "NO", "ONE")
+
+    return while_working(place.world(), times, fault)
+
+
+def unreadable_messages(place: Place, times: int) -> Verdict:
+    """Messages that nobody can read, before and among the others."""
+    world = place.world()
+    good = {"task": "cladist.run_jobs", "id": "x"}
+    properties = {"delivery_tag": "t", "body_encoding": "base64", "delivery_info": {"exchange": "", "routing_key": "q"}}
+    whole = {"body": "NQ==", "content-type": "application/json", "content-encoding": "utf-8", "headers": good}
+    hostile = [
+        b"5",
+        b"null",
+        b"{",
+        b"\xff",
+        *(
+            json.dumps({**whole, "properties": properties, **changes}).encode()
+            for changes in (
+                {},
+                {"body": "!"},
+                {"body": "A" * 1_000_000},
+                {"properties": None},
+                {"content-type": "application/x-none"},
+                {"content-encoding": "none"},
+                {"headers": {**good, "id": [1]}},
+                {"headers": {**good, "task": "none"}},
+            )
+        ),
+    ]
+
+    def fault() -> None:
+        _redis(place).client().rpush(world.settings.queue, *hostile)
+
+    found = while_working(world, times, fault)
+    found.lost += found.restarts  # none of them may end a worker
+    return found
 
 
 def disk_full(place: Place, times: int) -> Verdict:

@@ -1,6 +1,7 @@
 """Nodes as they are named on the command line."""
 
 from collections.abc import Sequence
+from math import isfinite, nan
 from pathlib import Path
 
 import click
@@ -25,8 +26,8 @@ def node_numbers(taxonomy: Taxonomy, values: Sequence[str], option: str) -> dict
         try:
             amount = float(number)
         except ValueError:
-            sign = ""
-        if not (name.strip() and sign):
+            amount = nan
+        if not (name.strip() and sign and isfinite(amount)):
             raise click.UsageError(f"{option} takes NODE=NUMBER, not {value!r}")
         found[node_option(taxonomy, name.strip(), option)] = amount
     return found

@@ -6,17 +6,15 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
-from sqlalchemy.exc import DatabaseError as SqlDatabaseError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from taxonomy.errors import first_line
+from worker.db.failures import one_line_errors
 from worker.db.migration_turn import take_turn, turn_of_folder
 from worker.db.tables import REVISION
 from worker.db.transaction import Transaction
-from worker.errors import ConflictError, DatabaseError
+from worker.errors import DatabaseError
 
 _SQLITE_WAIT_MS = 30_000
-_CONFLICTS = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
 _BACKENDS = ("sqlite", "postgresql")
 
 
@@ -39,7 +37,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that keeps no change. Raises DatabaseError when there is no connection."""
-        with _one_line_errors(self.name), Transaction(self.engine) as tx:
+        with one_line_errors(self.engine, self.name), Transaction(self.engine) as tx:
             yield tx
 
     @contextmanager
@@ -48,7 +46,7 @@ class Database:
 
         On SQLite the write lock is taken at the start, so that no transaction fails half-way for want of it.
         """
-        with _one_line_errors(self.name), Transaction(self.engine) as tx, tx.begin():
+        with one_line_errors(self.engine, self.name), Transaction(self.engine) as tx, tx.begin():
             tx.connection(execution_options={"cladist_begin": "IMMEDIATE"})
             yield tx
 
@@ -70,13 +68,13 @@ class Database:
     def _migrating(self) -> Iterator[Connection]:
         """A transaction for the schema; processes that want one at the same time take turns."""
         engine = self.engine.execution_options(cladist_begin="IMMEDIATE")
-        with _one_line_errors(self.name), turn_of_folder(engine.url), engine.begin() as connection:
+        with one_line_errors(self.engine, self.name), turn_of_folder(engine.url), engine.begin() as connection:
             take_turn(connection)
             yield connection
 
     def require_upgraded(self) -> None:
         """Raise DatabaseError unless the schema is at the revision of the tables."""
-        with _one_line_errors(self.name), self.engine.connect() as connection:
+        with one_line_errors(self.engine, self.name), self.engine.connect() as connection:
             known = inspect(connection).has_table("alembic_version")
             found = connection.scalar(text("SELECT version_num FROM alembic_version")) if known else None
         if found != REVISION:
@@ -120,15 +118,3 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('cladist_begin', 'DEFERRED')}")
-
-
-@contextmanager
-def _one_line_errors(name: str) -> Iterator[None]:
-    """Turn a database that cannot be used into one line; errors in our own SQL stay what they are."""
-    try:
-        yield
-    except SqlDatabaseError as error:
-        if type(error) not in (OperationalError, SqlDatabaseError):
-            raise
-        kind = ConflictError if getattr(error.orig, "sqlstate", None) in _CONFLICTS else DatabaseError
-        raise kind(first_line(error.orig or error), source=name) from error

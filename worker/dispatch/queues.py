@@ -1,6 +1,7 @@
 """The queues of jobs and the tenants that share them: find, make, change, pause, show."""
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import select, update
@@ -57,8 +58,13 @@ def tenant_number(tx: Transaction, name: str) -> int:
 
 
 def set_queue(database: Database, name: str, terms: Terms) -> dict[str, Any]:
-    """Change a queue, made first if there is none of that name; return what it is now."""
+    """Change a queue, made first if there is none of that name; return what it is now.
+
+    Raises SubmissionError on a number that no share or rate can be computed with.
+    """
     changes = {key: value for key, value in asdict(terms).items() if value is not None}
+    if not all(isfinite(value) for value in changes.values()):
+        raise SubmissionError(f"queue {name}: its numbers must be finite")
     if "rate_per_s" in changes:
         changes["rate_per_s"] = changes["rate_per_s"] or None
     with database.write() as tx:

@@ -6,18 +6,24 @@ from typing import Any
 
 from celery import Celery, bootsteps
 
+from worker.supervision.pulses import Pulses
+
 _BEAT_S = 1.0
 _ANSWER_S = 15.0  # a database that was silent for so long makes a worker not ready
 
 
 class Health:
-    """What is known of this worker's consume loop, its work, its broker and its database.
+    """What is known of this worker's consume loop, its threads, its work, its broker and its database.
 
     A worker is alive unless its consume loop stands still, or jobs lie published and pending while it does nothing,
-    for `stall_s`. One that waits for its broker or its database is alive, but not ready: no restart would help it.
+    for `stall_s`, or one of its threads has ended or not been heard of for too long. One that waits for its broker or
+    its database is alive, but not ready: no restart would help it.
     """
 
-    def __init__(self, stall_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stall_s: float, clock: Callable[[], float] = time.monotonic, pulses: Pulses | None = None
+    ) -> None:
+        self._pulses = pulses or Pulses(clock)
         self._stall_s = stall_s
         self._clock = clock
         self._beat_at = self._sample_at = clock()
@@ -50,7 +56,7 @@ class Health:
     def faults(self) -> list[str]:
         """Why this worker should be started again; empty for one that is alive."""
         now = self._clock()
-        found = []
+        found = self._pulses.faults()
         if self._is_connected and now - self._beat_at > self._stall_s:
             found.append(f"the consume loop has stood still for {now - self._beat_at:.0f} s")
         if self._idle_since is not None and now - self._idle_since > self._stall_s:

@@ -1,6 +1,5 @@
 """A worker under observation: the port, the pulse, and a look at the database now and then."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,33 +7,33 @@ from contextlib import contextmanager
 from celery import Celery
 
 from worker.db.engine import Database
-from worker.errors import DatabaseError
 from worker.monitoring.health import Health, watch_consumer
 from worker.monitoring.job_stats import read_job_stats
 from worker.monitoring.server import serve_monitors
 from worker.settings import Settings
+from worker.supervision.lasting import LastingThread
+from worker.supervision.pulses import Pulses
 from worker.telemetry.celery_events import QUEUE_LENGTH, count_messages
 from worker.telemetry.metrics import JOBS, OLDEST_PENDING, OUTBOX_LAG, work_done
 from worker.telemetry.tracing import start_tracing
-
-log = logging.getLogger("cladist.monitoring")
 
 _SAMPLE_S = 5.0
 _SAMPLES_PER_STALL = 4
 
 
 @contextmanager
-def monitored(settings: Settings, database: Database, app: Celery) -> Iterator[None]:
+def monitored(settings: Settings, database: Database, app: Celery, pulses: Pulses) -> Iterator[None]:
     """Show this worker to monitors while the block runs; nothing is opened unless the settings ask for it."""
     if settings.traces:
         start_tracing()
     if not settings.monitor_port:
         yield
         return
-    health = Health(settings.stall_s)
+    health = Health(settings.stall_s, pulses=pulses)
     watch_consumer(app, health)
     count_messages(settings.queue)
-    with serve_monitors(settings.monitor_host, settings.monitor_port, health), _sampling(database, health, settings):
+    sampling = _sampling(database, health, settings, pulses)
+    with serve_monitors(settings.monitor_host, settings.monitor_port, health), sampling:
         yield
 
 
@@ -51,20 +50,14 @@ def sample(database: Database, health: Health, queue: str) -> None:
 
 
 @contextmanager
-def _sampling(database: Database, health: Health, settings: Settings) -> Iterator[None]:
+def _sampling(database: Database, health: Health, settings: Settings, pulses: Pulses) -> Iterator[None]:
     stop = threading.Event()
     pause_s = min(_SAMPLE_S, settings.stall_s / _SAMPLES_PER_STALL)
 
-    def loop() -> None:
-        while True:
-            try:
-                sample(database, health, settings.queue)
-            except DatabaseError as error:
-                log.warning("monitoring: %s", error)
-            if stop.wait(pause_s):
-                return
+    def look() -> None:
+        sample(database, health, settings.queue)
 
-    thread = threading.Thread(target=loop, name="cladist-sampling", daemon=True)
+    thread = LastingThread("monitor", look, pulses=pulses, bound_s=settings.stuck_s, stop=stop, pause_s=pause_s)
     thread.start()
     try:
         yield

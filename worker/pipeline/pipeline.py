@@ -14,6 +14,7 @@ from worker.pipeline.parallelism import forward_passes
 from worker.pipeline.threads import StageThreads
 from worker.pipeline.watchdog import give_up
 from worker.settings import Settings
+from worker.supervision.pulses import Pulses
 
 _LOOK_S = 0.5  # how often one who waits looks whether to stop
 
@@ -35,6 +36,7 @@ class Pipeline:
         self._predictors = predictors
         self._settings = settings
         self._on_finished = on_finished
+        self.pulses = Pulses()  # of the threads of this process
         self._in_flight = InFlight()
         passes, _ = forward_passes(default_device())
         self._sizes = BatchSizes(settings.batch_size, largest=max(1, min(LARGEST, IN_ALL // passes)))
@@ -99,7 +101,7 @@ class Pipeline:
         claims = claim_jobs(self._database, job_ids, settings.worker_name, settings.lease_s, suspects=suspects)
         if claims:
             if self._threads is None:
-                parts = self._database, self._predictors, settings, self._in_flight, self._sizes
+                parts = self._database, self._predictors, settings, self._in_flight, self._sizes, self.pulses
                 self._threads = StageThreads(*parts, self._on_finished)
             self._threads.enter(claims)
         return len(claims)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from queue import Queue
 from typing import TypeVar
@@ -29,6 +30,8 @@ from worker.pipeline.stages import decode_content, fetch_content, isolate, predi
 from worker.pipeline.watchdog import Watchdog
 from worker.settings import Settings
 from worker.states import Code
+from worker.supervision.lasting import ENDED, LastingThread, end_process, outlive
+from worker.supervision.pulses import Pulses
 from worker.telemetry.redaction import redacted
 
 log = logging.getLogger("cladist.pipeline")
@@ -49,6 +52,7 @@ class StageThreads:
         settings: Settings,
         in_flight: InFlight,
         sizes: BatchSizes,
+        pulses: Pulses,
         on_finished: Callable[[], None],
     ) -> None:
         self._database = database
@@ -67,12 +71,13 @@ class StageThreads:
         self._decoders = ThreadPoolExecutor(decoders, "cladist-decode", torch.set_num_threads, (1,))
         self._fetchers = ThreadPoolExecutor(settings.fetch_threads, "cladist-fetch")
         self._contents = threading.BoundedSemaphore(settings.fetch_threads + decoders)  # held in memory at once
+        stuck_s = settings.stuck_s
         self._models = [
-            threading.Thread(target=self._predict_all, name=f"cladist-model-{number}", daemon=True)
+            LastingThread(f"model-{number}", partial(self._predict_next, number), pulses=pulses, bound_s=stuck_s)
             for number in range(passes)
         ]
-        self._store_thread = threading.Thread(target=self._store_all, name="cladist-store", daemon=True)
-        self._watchdog = Watchdog(database, in_flight, settings)
+        self._store_thread = LastingThread("store", self._store_next, pulses=pulses, bound_s=stuck_s)
+        self._watchdog = Watchdog(database, in_flight, settings, pulses)
         for thread in (*self._models, self._store_thread):
             thread.start()
         self._watchdog.start()
@@ -121,7 +126,7 @@ class StageThreads:
             self._batcher.expect(predictor, len(items), batch_size)
             for item in items:
                 item.predictor = predictor
-                self._fetchers.submit(self._fetch, item)
+                self._fetchers.submit(self._in_pool, "fetch", self._fetch, item)
 
     def _batch_size(self, predictor: Predictor) -> int:
         known = self._sizes.known(predictor)
@@ -136,6 +141,17 @@ class StageThreads:
             item.fail(error, code)
             self._put(item)
 
+    def _in_pool(self, name: str, action: Callable[[Item], None], item: Item) -> None:
+        """Do what a pool does for one item; an error between the stages is the item's, as nobody reads the future."""
+        try:
+            action(item)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the item has it)
+            outlive(name, error)
+            item.fail(error)
+            self._put(item)
+        except BaseException:  # noqa: BLE001 (the process ends)
+            end_process(name)
+
     def _fetch(self, item: Item) -> None:
         self._contents.acquire()  # a decoder gives it back
         self._attempt(item, Stage.FETCH, lambda: fetch_content(item, self._fetcher))
@@ -144,7 +160,7 @@ class StageThreads:
             self._put(item)
         else:
             self._in_flight.enter(Stage.WAITING, [item])
-            self._decoders.submit(self._decode, item)
+            self._decoders.submit(self._in_pool, "decode", self._decode, item)
 
     def _decode(self, item: Item) -> None:
         self._attempt(item, Stage.DECODE, lambda: decode_content(item))
@@ -173,23 +189,42 @@ class StageThreads:
         self._in_flight.enter(Stage.READY, [item])
         self._batcher.put(item)
 
-    def _predict_all(self) -> None:
-        torch.set_num_threads(self._pass_threads)
-        while (batch := self._batcher.take()) is not None:
-            self._in_flight.enter(Stage.PREDICT, batch)
+    def _predict_next(self, number: int) -> object:
+        torch.set_num_threads(self._pass_threads)  # of this thread
+        pulse = self._models[number].pulse
+        pulse.rest()
+        batch = self._batcher.take()
+        pulse.beat()
+        if batch is None:
+            return ENDED
+        self._in_flight.enter(Stage.PREDICT, batch)
+        try:
             with about([item.claim for item in batch]):
                 isolate(predict_items, [item for item in batch if item.pixels is not None])
-            self._to_store.put(batch)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the items have it)
+            outlive(f"model-{number}", error)
+            for item in batch:
+                item.fail(error)
+        self._to_store.put(batch)
+        return None
 
-    def _store_all(self) -> None:
-        while (batch := self._waiting_batches()) is not None:
-            self._in_flight.enter(Stage.STORE, batch)
-            try:
-                self._insist(lambda batch=batch: self._store(batch))  # type: ignore[misc]
-            except Exception:
-                log.exception("a batch of %d jobs could not be stored: their leases will end", len(batch))
+    def _store_next(self) -> object:
+        pulse = self._store_thread.pulse
+        pulse.rest()
+        batch = self._waiting_batches()
+        pulse.beat()
+        if batch is None:
+            return ENDED
+        self._in_flight.enter(Stage.STORE, batch)
+        try:
+            self._insist(lambda: self._store(batch))
+        except Exception as error:
+            outlive("store", error)
+            log.exception("a batch of %d jobs could not be stored: their leases will end", len(batch))
+        finally:
             self._in_flight.remove(batch)
-            self._on_finished()
+        self._on_finished()
+        return None
 
     def _waiting_batches(self) -> list[Item] | None:
         """All that waits for the store, for one transaction: a slow database has fewer to do. None at the end."""

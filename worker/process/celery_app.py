@@ -34,6 +34,7 @@ def make_app(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
+        broker_channel_error_retry=True,  # a replica, a key of another type, a full disk: the broker will be back
         broker_transport_options=_transport_options(settings),
     )
     if settings.broker_url.startswith(_AMQP):

@@ -2,11 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from worker.dispatch.relay import Publish, relay_once
-from worker.errors import BrokerError, DatabaseError
+from worker.errors import DatabaseError
 from worker.jobs.queries import open_jobs
 from worker.jobs.reaper import reap_once
 from worker.jobs.retention import purge_jobs
@@ -14,41 +14,61 @@ from worker.monitoring.monitor import monitored
 from worker.process.bootstrap import Services
 from worker.process.celery_app import publisher
 from worker.process.celery_consumer import consume, stop_consuming
+from worker.supervision.lasting import LastingThread, Turn, outlive
+from worker.supervision.pulses import Pulse
 from worker.telemetry.metrics import REAPED, REPUBLISHED
 
 log = logging.getLogger("cladist.worker")
 
-_PAUSE_AFTER_ERROR_S = 1.0
 _PURGE_EVERY_S = 3600.0
 
 
 def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], None] | None = None) -> None:
     """Consume until SIGTERM or SIGINT, which let what is in flight finish; with `drain`, until no job is open.
 
-    `watch` is called now and then while it runs.
+    `watch` is called now and then while it runs. Raises ConsumerEndedError when the consumer ends unasked.
     """
     if services.settings.broker_is_embedded:
-        _reap(services, republish_s=0.0)  # an in-process broker begins empty
+        _begin_empty(services)
     stop = threading.Event()
-    publish = publisher(services.app)
-    threads = [
-        _repeat("relay", stop, services.settings.poll_s, lambda: _relay(services, publish), services.finished),
-        _repeat("reaper", stop, services.settings.reap_s, lambda: _reap(services, services.settings.republish_s)),
-    ]
-    if services.settings.retention_days:
-        threads.append(_repeat("retention", stop, _PURGE_EVERY_S, lambda: _purge(services, stop)))
-    if drain:
-        threads.append(_repeat("drain", stop, services.settings.poll_s, lambda: _stop_when_done(services)))
-    if watch is not None:
-        threads.append(_repeat("watch", stop, services.settings.poll_s, watch))
+    threads = [thread.start() for thread in _threads(services, stop, drain=drain, watch=watch)]
     try:
-        with monitored(services.settings, services.database, services.app):
+        with monitored(services.settings, services.database, services.app, services.pipeline.pulses):
             consume(services.app, services.pipeline.stop_soon)
     finally:
         services.pipeline.close()
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def _begin_empty(services: Services) -> None:
+    """Publish again what an in-process broker has forgotten with the process before; the reaper makes up for a miss."""
+    try:
+        _reap(services, republish_s=0.0)
+    except DatabaseError as error:
+        outlive("reaper", error)
+
+
+def _threads(
+    services: Services, stop: threading.Event, *, drain: bool, watch: Callable[[], None] | None
+) -> Iterator[LastingThread]:
+    """The threads beside the consumer, not yet started."""
+    settings, publish = services.settings, publisher(services.app)
+
+    def lasting(name: str, pause_s: float, turn: Turn, wake: threading.Event | None = None) -> LastingThread:
+        pulses, bound_s = services.pipeline.pulses, settings.stuck_s
+        return LastingThread(name, turn, pulses=pulses, bound_s=bound_s, stop=stop, pause_s=pause_s, wake=wake)
+
+    yield lasting("relay", settings.poll_s, lambda: _relay(services, publish), services.finished)
+    yield lasting("reaper", settings.reap_s, lambda: _reap(services, settings.republish_s))
+    if settings.retention_days:
+        purging = lasting("retention", _PURGE_EVERY_S, lambda: _purge(services, stop, purging.pulse))
+        yield purging
+    if drain:
+        yield lasting("drain", settings.poll_s, lambda: _stop_when_done(services))
+    if watch is not None:
+        yield lasting("watch", settings.poll_s, watch)
 
 
 def _relay(services: Services, publish: Publish) -> None:
@@ -71,8 +91,9 @@ def _reap(services: Services, republish_s: float) -> None:
         log.warning("reaper: %d leases had ended, %d jobs published again", found.expired, found.republished)
 
 
-def _purge(services: Services, stop: threading.Event) -> None:
+def _purge(services: Services, stop: threading.Event, pulse: Pulse) -> None:
     for _ in purge_jobs(services.database, timedelta(days=services.settings.retention_days)):
+        pulse.beat()
         if stop.is_set():
             return
 
@@ -80,23 +101,3 @@ def _purge(services: Services, stop: threading.Event) -> None:
 def _stop_when_done(services: Services) -> None:
     if services.pipeline.is_idle() and not open_jobs(services.database):
         stop_consuming()
-
-
-def _repeat(
-    name: str, stop: threading.Event, pause_s: float, action: Callable[[], None], wake: threading.Event | None = None
-) -> threading.Thread:
-    """Run an action again and again in a thread; `wake` cuts a pause short. It outlives transient errors."""
-
-    def loop() -> None:
-        while not stop.is_set():
-            try:
-                action()
-            except (DatabaseError, BrokerError, OSError) as error:
-                log.warning("%s: %s", name, error)
-                stop.wait(_PAUSE_AFTER_ERROR_S)
-            if (wake or stop).wait(pause_s) and wake:
-                wake.clear()
-
-    thread = threading.Thread(target=loop, name=f"cladist-{name}", daemon=True)
-    thread.start()
-    return thread

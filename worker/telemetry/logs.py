@@ -14,6 +14,8 @@ from worker.telemetry.redaction import redacted_line
 # Heard from WARNING on, unless debugging.
 _QUIET = ("alembic", "amqp", "celery", "kombu", "opentelemetry", "urllib3")
 
+_LONGEST_TEXT_CHARS = 16_000  # a long traceback is whole
+
 
 def configure_logging(log_format: str, level: str, worker: str) -> None:
     """Log to standard error from here on; `auto` is text on a terminal, and JSON anywhere else."""
@@ -48,13 +50,28 @@ def _formatter(*, as_text: bool, worker: str) -> logging.Formatter:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [_bound_texts, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
         if as_text
-        else [name_worker, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        else [
+            name_worker,
+            structlog.processors.format_exc_info,
+            _bound_texts,
+            structlog.processors.JSONRenderer(default=str),
+        ]
     )
     return _Redacting(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
     )
+
+
+def _bound_texts(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Cut long texts in the middle: a message of a broker, quoted by an error, may be as long as the broker allows."""
+    return {key: _shortened(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _shortened(text: str) -> str:
+    half = _LONGEST_TEXT_CHARS // 2
+    return text if len(text) <= _LONGEST_TEXT_CHARS else f"{text[:half]} ... {text[-half:]}"
 
 
 def _leave_logging_alone(**_: Any) -> None:

@@ -25,6 +25,12 @@ ENDED = Counter("cladist_jobs_ended", "Jobs that ended, by status.", ["status"],
 DEAD = Counter("cladist_dead", "Jobs that died, by the code they died with.", ["reason"], registry=REGISTRY)
 REAPED = Counter("cladist_reaped", "Leases that ended with their worker.", registry=REGISTRY)
 REPUBLISHED = Counter("cladist_republished", "Jobs published again that nobody had claimed.", registry=REGISTRY)
+THREAD_ERRORS = Counter(
+    "cladist_thread_errors", "Errors that a thread outlived.", ["thread", "error"], registry=REGISTRY
+)
+UNREADABLE = Counter(
+    "cladist_unreadable_messages", "Messages that nobody could read, by what was wrong.", ["reason"], registry=REGISTRY
+)
 OLDEST_PENDING = Gauge("cladist_oldest_pending_seconds", "Age of the oldest queued job.", registry=REGISTRY)
 OUTBOX_LAG = Gauge("cladist_outbox_lag_seconds", "How long the first due outbox row waits.", registry=REGISTRY)
 JOBS = Gauge("cladist_jobs", "Jobs by status, counted up to 10,000.", ["status"], registry=REGISTRY)

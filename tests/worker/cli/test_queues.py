@@ -37,7 +37,8 @@ def test_queues_by_the_command_line(cladist: Cladist, make_bundle: MakeBundle) -
     assert "no queue is named 'none'" in cladist.refused("queues", "pause", "none")
     assert "no queue is named 'none'" in cladist.refused("submit", "a.png", "--queue", "none")
     assert "is no name of a queue" in cladist.refused("queues", "set", "a b")
-    assert "--weight" in cladist.refused("queues", "set", "a", "--weight", "0")
+    for number in ("0", "nan", "inf", "1e99"):
+        assert "--weight" in cladist.refused("queues", "set", "a", "--weight", number)
 
 
 def test_dead_and_purge_by_the_command_line(cladist: Cladist, make_bundle: MakeBundle) -> None:

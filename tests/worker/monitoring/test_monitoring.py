@@ -1,11 +1,12 @@
 """What a worker process tells of itself, asked as a monitor would ask it."""
 
+import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ from datetime import timedelta
 import pytest
 from fixture_types import MakeImages, Submitted
 from free_port import free_port
+from monitor_port import ask, values
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 from waiting import PATIENCE_S, wait_until
 from worker_process import worker_process
@@ -33,17 +34,6 @@ from worker.telemetry import tracing
 from worker.telemetry.metrics import REGISTRY, stage
 
 
-def ask(port: int, path: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-    except (urllib.error.URLError, ConnectionError):
-        return 0, ""
-
-
 @contextmanager
 def monitored_worker(settings: Settings, **changes: object) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`cladist worker` with a port for monitors."""
@@ -53,11 +43,7 @@ def monitored_worker(settings: Settings, **changes: object) -> Iterator[tuple[su
 
 
 def value(port: int, name: str, /, **labels: str) -> float | None:
-    for family in text_string_to_metric_families(ask(port, "/metrics")[1]):
-        for sample in family.samples:
-            if sample.name == name and labels.items() <= sample.labels.items():
-                return sample.value
-    return None
+    return next(iter(values(port, name, **labels)), None)
 
 
 def test_a_worker_shows_what_it_does(
@@ -125,6 +111,35 @@ def test_a_port_that_is_taken_is_refused() -> None:
         second = serve_monitors("127.0.0.1", port, health)
         with pytest.raises(CladistError, match=f"MONITOR_PORT.*{port}"):
             second.__enter__()
+
+
+def test_slow_clients_keep_nobody_from_being_answered() -> None:
+    """A hundred that never end their request: the next is answered, and threads stay within their bound."""
+    before = threading.active_count()
+    with serve_monitors("127.0.0.1", 0, Health(1e9)) as port:
+        slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+        for connection in slow:
+            with contextlib.suppress(OSError):
+                connection.sendall(b"GET /live HTTP/1.1\r\n")
+        assert ask(port, "/live") == (200, '{"ok": true, "reasons": []}')
+        assert threading.active_count() <= before + 1 + 16
+        for connection in slow:
+            connection.close()
+
+
+def test_an_answer_that_fails_ends_no_thread() -> None:
+    """What nobody expected while a monitor is answered is counted, and the next one is answered."""
+
+    class Broken(Health):
+        def hindrances(self) -> list[str]:
+            raise ZeroDivisionError("a bug")
+
+    labels = {"thread": "monitors", "error": "ZeroDivisionError"}
+    before = REGISTRY.get_sample_value("cladist_thread_errors_total", labels) or 0.0
+    with serve_monitors("127.0.0.1", 0, Broken(1e9)) as port:
+        assert ask(port, "/ready") == (0, "")
+        assert ask(port, "/live")[0] == 200
+    assert REGISTRY.get_sample_value("cladist_thread_errors_total", labels) == before + 1
 
 
 def test_a_transaction_that_fails_counts_no_job(services: Services, submitted: Submitted) -> None:

@@ -32,6 +32,7 @@ from worker.pipeline.in_flight import InFlight, Item
 from worker.pipeline.pipeline import Pipeline
 from worker.pipeline.watchdog import Watchdog
 from worker.process.bootstrap import Services
+from worker.supervision.pulses import Pulses
 
 _LEASE_S = 1.0  # three beats of the watchdog
 
@@ -280,7 +281,7 @@ def test_a_batch_outlives_its_lease_by_heartbeat(services: Services, submitted: 
     in_flight = InFlight()
     in_flight.add(Item(claim) for claim in claim_jobs(database, [job_id], "slow", _LEASE_S))
     first_end = lease_end(database, job_id)
-    watchdog = Watchdog(database, in_flight, services.settings.model_copy(update={"lease_s": _LEASE_S}))
+    watchdog = Watchdog(database, in_flight, services.settings.model_copy(update={"lease_s": _LEASE_S}), Pulses())
     watchdog.start()
     wait_until(lambda: is_past(database, first_end), "the first lease to end")
     assert reap_once(database, max_attempts=3, republish_s=60, lease_s=60.0).expired == 0

@@ -14,9 +14,11 @@ from worker.db.tables import JobRow, LabelRow
 from worker.dispatch.relay import relay_once
 from worker.jobs.queries import open_jobs, wait_for_jobs
 from worker.process.bootstrap import Services, bootstrap
+from worker.process.celery_app import checked_ids
 from worker.process.service import run_worker
 from worker.settings import Settings
 from worker.states import Status
+from worker.telemetry.metrics import REGISTRY
 
 
 def count(database: Database, status: Status) -> int:
@@ -117,6 +119,10 @@ def test_sigterm_ends_a_worker_cleanly(
 
 @pytest.mark.parametrize("message", [[], ["1"], [True], [0], [2**63], "1", {"a": 1}, None, list(range(1, 3000))])
 def test_hostile_messages_are_refused(services: Services, message: object) -> None:
-    """Anything but a list of job ids is refused before the database is asked."""
+    """Anything but a list of job ids is refused before the database is asked, and the message thrown away."""
     with pytest.raises(ValueError, match="job ids"):
-        services.app.tasks["cladist.run_jobs"](message)
+        checked_ids(message)
+    before = REGISTRY.get_sample_value("cladist_unreadable_messages_total", {"reason": "no job ids"}) or 0
+    services.app.tasks["cladist.run_jobs"](message)
+    after = REGISTRY.get_sample_value("cladist_unreadable_messages_total", {"reason": "no job ids"})
+    assert after == before + 1

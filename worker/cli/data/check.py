@@ -28,10 +28,10 @@ def data() -> None:
 )
 @click.option("--against", type=file_type, help="A folder of production images, or a CSV with a column `image`.")
 @click.option("--bundle", type=file_type, help="A model through whose eyes to compare with --against as well.")
-@click.option("--min-images", type=click.IntRange(min=2), default=MIN_IMAGES, show_default=True,
+@click.option("--min-images", type=click.IntRange(2, 10**9), default=MIN_IMAGES, show_default=True,
               help="Training images below which a terminal is too fine for its data.")  # fmt: skip
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=_LIMIT, show_default=True, help="Findings shown of a kind."
+    "--limit", type=click.IntRange(1, 10**9), default=_LIMIT, show_default=True, help="Findings shown of a kind."
 )
 @click.option("--multi-label", is_flag=True, help="An image may carry several nodes, joined by | in the column node.")
 @click.option("--strict", is_flag=True, help="Exit with 2 on any finding of severity error.")

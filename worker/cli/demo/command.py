@@ -18,7 +18,7 @@ _MARK = ".cladist-demo"
 @click.option("--images", type=file_type, help="A folder of photographs, instead of drawn figures.")
 @click.option("--labels", type=file_type, help="Their labels.csv.")
 @click.option("--out", type=file_type, default=Path("cladist-demo"), show_default=True, help="Where all of it goes.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Fewer are faster, and worse.")
+@click.option("--epochs", type=click.IntRange(1, 100_000), help="Fewer are faster, and worse.")
 def demo(*, images: Path | None, labels: Path | None, out: Path, epochs: int | None) -> None:
     """Do the whole job on this machine, from nothing: draw, train, evaluate, migrate, route, show."""
     if (images is None) != (labels is None):

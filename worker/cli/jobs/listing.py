@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from worker.cli.options import json_option
+from worker.cli.options import FiniteRange, id_type, json_option
 from worker.cli.output import print_jobs, print_json, print_table
 from worker.db.engine import Database, open_database
 from worker.errors import LookupFailedError
@@ -18,7 +18,7 @@ _WAIT_POLL_S = 0.2
 @click.command("list")
 @click.option("--status", type=click.Choice([status.value for status in Status]))
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--before", type=int, help="Go on below this job id.")
+@click.option("--before", type=id_type, help="Go on below this job id.")
 @json_option
 def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) -> None:
     """List jobs, the newest first."""
@@ -28,7 +28,7 @@ def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) 
 
 
 @click.command()
-@click.argument("job", type=int)
+@click.argument("job", type=id_type)
 @json_option
 def show(*, job: int, as_json: bool) -> None:
     """Show one job and what came out of it."""
@@ -47,8 +47,8 @@ def show(*, job: int, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("ids", type=int, nargs=-1, required=True)
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds; by default as long as it takes.")
+@click.argument("ids", type=id_type, nargs=-1, required=True)
+@click.option("--timeout", "timeout_s", type=FiniteRange(0, 1e9), help="Seconds; by default as long as it takes.")
 @json_option
 def wait(*, ids: tuple[int, ...], timeout_s: float | None, as_json: bool) -> None:
     """Wait until the jobs with these IDS have ended."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from worker.cli.options import json_option
+from worker.cli.options import FiniteRange, json_option
 from worker.cli.output import print_json, print_table
 from worker.db.engine import Database, open_database
 from worker.db.statements.counts import COUNTED
@@ -44,8 +44,8 @@ def list_(*, as_json: bool) -> None:
 @queues.command("set")
 @click.argument("queue", type=_QueueName())
 @click.option("--priority", type=click.IntRange(-1000, 1000), help="The highest is published first. [default: 0]")
-@click.option("--weight", type=click.FloatRange(0.001, 1000), help="Share among equal priorities. [default: 1]")
-@click.option("--rate", "rate_per_s", type=click.FloatRange(0, 1e6), help="Jobs in a second at most; 0: no limit.")
+@click.option("--weight", type=FiniteRange(0.001, 1000), help="Share among equal priorities. [default: 1]")
+@click.option("--rate", "rate_per_s", type=FiniteRange(0, 1e6), help="Jobs in a second at most; 0: no limit.")
 @json_option
 def set_(*, queue: str, priority: int | None, weight: float | None, rate_per_s: float | None, as_json: bool) -> None:
     """Make a QUEUE, or change one; what is not named stays as it is."""

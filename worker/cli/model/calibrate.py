@@ -11,7 +11,7 @@ from classifier.calibration.out_of_distribution import DEFAULT_FALSE_ALARMS
 from taxonomy import Taxonomy
 from worker.cli.model.options import labels_option, split_option
 from worker.cli.nodes import node_numbers
-from worker.cli.options import file_type, json_option
+from worker.cli.options import FiniteRange, file_type, json_option
 from worker.cli.output import print_json, print_table
 from worker.cli.progress import progress_bars
 
@@ -22,7 +22,7 @@ from worker.cli.progress import progress_bars
 @split_option
 @click.option(
     "--target-accuracy",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     default=DEFAULT_TARGET_ACCURACY,
     show_default=True,
     help="The share of right decisions.",
@@ -43,13 +43,13 @@ from worker.cli.progress import progress_bars
 )
 @click.option(
     "--false-alarms",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=FiniteRange(0, 1, max_open=True),
     default=DEFAULT_FALSE_ALARMS,
     show_default=True,
     help="Share of known images that may look like nothing in the taxonomy; 0 leaves the check out.",
 )
-@click.option("--reviews-per-day", type=click.FloatRange(0), help="How many assets people can look at.")
-@click.option("--assets-per-day", type=click.FloatRange(0, min_open=True), help="How many assets come in.")
+@click.option("--reviews-per-day", type=FiniteRange(0, 1e9), help="How many assets people can look at.")
+@click.option("--assets-per-day", type=FiniteRange(0, 1e12, min_open=True), help="How many assets come in.")
 @click.option(
     "--review-cost",
     "review_costs",

@@ -31,7 +31,11 @@ from worker.settings import read_settings
     help="Follow the path to the most probable node, or to that whose mistakes are expected to be the least far off.",
 )
 @click.option(
-    "--top-k", type=click.IntRange(1), default=DEFAULT_TOP, show_default=True, help="Nodes named for each level."
+    "--top-k",
+    type=click.IntRange(1, 1_000_000),
+    default=DEFAULT_TOP,
+    show_default=True,
+    help="Nodes named for each level.",
 )
 @click.option("--under", metavar="NODE", help="Only this branch: probabilities given that it is one of its nodes.")
 @click.option("--allow", multiple=True, metavar="NODE|@FILE", help="Only what lies under one of these nodes.")

@@ -25,7 +25,7 @@ _DEFAULTS = TrainingConfig()
 @click.option("--from", "start", type=file_type, help="A bundle to train on, gently; perhaps of another release.")
 @mapping_option
 @click.option("--checkpoint", type=file_type, help="Local weights to start the backbone from, gently.")
-@click.option("--epochs", type=click.IntRange(min=1), help=f"[default: {_DEFAULTS.epochs}]")
+@click.option("--epochs", type=click.IntRange(1, 100_000), help=f"[default: {_DEFAULTS.epochs}]")
 @click.option("--image-size", type=click.IntRange(32, 1024), help=f"In pixels. [default: {_DEFAULTS.image_size_px}]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help=f"[default: {_DEFAULTS.seed}]")
 @click.option("--multi-label", is_flag=True, help="An image may carry several nodes, joined by | in the column node.")

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from worker.cli.options import json_option
+from worker.cli.options import FiniteRange, json_option
 from worker.cli.output import print_json
 from worker.db.engine import Database, open_database
 from worker.db.statements.counts import COUNTED
@@ -27,7 +27,7 @@ _STATUS_COLUMNS = ("queued", "running", "succeeded", "failed", "dead")
 
 @click.command()
 @click.option("--once", is_flag=True, help="Print one look and end.")
-@click.option("--every", "every_s", type=click.FloatRange(min=0.2), default=2.0, show_default=True, help="Seconds.")
+@click.option("--every", "every_s", type=FiniteRange(0.2, 86_400), default=2.0, show_default=True, help="Seconds.")
 @json_option
 def top(*, once: bool, every_s: float, as_json: bool) -> None:
     """Show jobs, rates, queues and workers, again and again until Ctrl-C; with --json one object a line.

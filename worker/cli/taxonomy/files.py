@@ -41,7 +41,7 @@ def check(*, file: Path, format_name: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("file", type=file_type)
 @_format_option
-@click.option("--levels", type=click.IntRange(min=1), help="Show this many levels only.")
+@click.option("--levels", type=click.IntRange(1, 1_000_000), help="Show this many levels only.")
 def show(*, file: Path, format_name: str | None, levels: int | None) -> None:
     """Show FILE as an indented tree; the count after a node is that of the terminals below it."""
     read = read_taxonomy(file, format_name)
