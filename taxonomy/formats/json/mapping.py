@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.json.collection import find_entries
 from taxonomy.formats.json.text import load_json, try_json
 from taxonomy.formats.notes import note
 from taxonomy.formats.protocol import TextFormat
@@ -29,6 +30,8 @@ def detect(text: str) -> float:
 def score(value: Any) -> float:
     """How well a value fits, in [0, 1]."""
     kind = _kind(value)
+    if kind != "classes" and find_entries(value) is not None:
+        return 0.0
     return 0.0 if kind is None else _FLAT_SCORE if kind == "classes" else _SCORE
 
 

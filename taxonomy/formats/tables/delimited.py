@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.vocabulary import plain
 
-__all__ = ["DELIMITERS", "Header", "Row", "find_header", "first_rows", "plain", "read_rows", "sample_rows"]
+__all__ = ["DELIMITERS", "Header", "Row", "find_header", "first_rows", "no_table", "plain", "read_rows", "sample_rows"]
 
 DELIMITERS = ("\t", ",", ";", "|")
 _HEADER_ROWS = 8  # a header is looked for in the first rows: some files have a title above it
@@ -67,9 +67,14 @@ def sample_rows(text: str, delimiter: str, lines: int = _SAMPLE_LINES) -> list[R
     return found
 
 
+def no_table(text: str) -> bool:
+    """Whether the text begins as JSON, XML or Turtle does."""
+    return text.lstrip()[:1] in ("{", "[", "<", "@", "")
+
+
 def find_header(text: str, columns_of: Callable[[tuple[str, ...]], T | None]) -> "Header[T] | None":
     """The first row whose plain titles `columns_of` knows what to do with; None where there is no such row."""
-    if text.lstrip()[:1] in ("{", "<"):
+    if no_table(text):
         return None
     for delimiter in DELIMITERS:
         for row in first_rows(text, delimiter):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.notes import note
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.delimited import Row, read_rows, sample_rows
+from taxonomy.formats.tables.delimited import Row, no_table, read_rows, sample_rows
 from taxonomy.formats.tables.separators import find_separator
 from taxonomy.formats.vocabulary import edge_columns, plain
 from taxonomy.graph import Node, Taxonomy, tidy
@@ -19,7 +19,7 @@ Edge = tuple[int, str, str]
 
 def detect(text: str) -> float:
     """Whether all of the lines have two fields, by tab, comma, semicolon or white space, and they are no index."""
-    if text.lstrip()[:1] in ("{", "[", "<", "@", ""):
+    if no_table(text):
         return 0.0
     delimiter = _delimiter(text)
     if delimiter is None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.delimited import DELIMITERS, Row, read_rows, sample_rows
+from taxonomy.formats.tables.delimited import DELIMITERS, Row, no_table, read_rows, sample_rows
 from taxonomy.formats.tables.paths import taxonomy_of_paths
 from taxonomy.formats.tables.separators import find_separator, split_names
 from taxonomy.formats.vocabulary import field_columns, is_parent, name_strength, path_strength, plain
@@ -45,7 +45,7 @@ def _paths(text: str, layout: _Layout, source: str) -> Iterator[tuple[int, tuple
 
 
 def _layout(text: str) -> _Layout | None:
-    if text.lstrip()[:1] in ("{", "<", "@"):
+    if no_table(text):
         return None
     for delimiter in DELIMITERS:
         rows = sample_rows(text, delimiter)

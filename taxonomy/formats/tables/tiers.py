@@ -11,7 +11,7 @@ from typing import NamedTuple
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.notes import note
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.delimited import DELIMITERS, Row, find_header, read_rows, sample_rows
+from taxonomy.formats.tables.delimited import DELIMITERS, Row, find_header, no_table, read_rows, sample_rows
 from taxonomy.formats.tables.levels import Levels, level_columns
 from taxonomy.formats.tables.paths import taxonomy_of_paths
 from taxonomy.formats.tables.untitled import untitled_levels
@@ -56,7 +56,7 @@ def _layout(text: str) -> Layout | None:
     header = find_header(text, level_columns)
     if header is not None:
         return Layout(header.delimiter, header.line, header.columns)
-    for delimiter in DELIMITERS:
+    for delimiter in () if no_table(text) else DELIMITERS:
         rows = sample_rows(text, delimiter)
         found = untitled_levels(rows)
         if found is not None:
