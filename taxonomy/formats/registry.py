@@ -20,6 +20,7 @@ _MODULES = {
     "nested-json": "json.entries:NESTED",
     "json-nodes": "json.entries:NODES",
     "json-mapping": "json.mapping",
+    "json-table": "json.table",
     "json-lines": "json.lines",
     "yaml": "json.yaml_text",
     "skos-rdfxml": "rdf.skos:RDF_XML",

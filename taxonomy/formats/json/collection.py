@@ -121,10 +121,10 @@ def _are_entries(held: list[Any]) -> bool:
 
 
 def _is_entry(entry: dict[str, Any]) -> bool:
-    fields = keys_of(entry).fields
-    return any(isinstance(entry.get(fields.get(each, "")), (str, int, dict)) for each in ("name", "id", "path")) or bool(
-        keys_of(entry).children and any(plain(key) in {"label name"} for key in entry)
-    )
+    keys = keys_of(entry)
+    name, own_id = entry.get(keys.fields.get("name", "")), entry.get(keys.fields.get("id", ""))
+    in_languages = isinstance(name, dict) and bool(name) and all(isinstance(each, str) for each in name.values())
+    return in_languages or any(isinstance(each, (str, int)) and not isinstance(each, bool) for each in (name, own_id))
 
 
 def _any_named(entries: list[Keyed]) -> bool:

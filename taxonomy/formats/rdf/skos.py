@@ -124,11 +124,14 @@ def _graph(text: str, form: str, source: str) -> "Graph":
     from rdflib import Dataset, Graph  # noqa: PLC0415 (lazy: half a second)
 
     logging.getLogger("rdflib").setLevel(logging.ERROR)  # its advice on odd literals; what is wrong raises
-    graph = Dataset(default_union=True) if form in ("json-ld", "nquads") else Graph()
+    graph, named = Graph(), Dataset()
+    into = named if form in ("json-ld", "nquads") else graph
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # inside rdflib
-            graph.parse(data=text, format=form, publicID=_BASE)
+            into.parse(data=text, format=form, publicID=_BASE)
+            for subject, predicate, value, _ in named.quads():  # all graphs are one
+                graph.add((subject, predicate, value))
     except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
         line = getattr(error, "lines", None)
         line = line + 1 if isinstance(line, int) else _line_of(error)

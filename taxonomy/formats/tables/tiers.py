@@ -19,6 +19,7 @@ from taxonomy.graph import Taxonomy, tidy
 
 _SCORES = {"ranks": 0.87, "numbered": 0.87, "words": 0.8}
 _UNTITLED_SCORE = 0.62
+_CAMERA_TRAP_COLUMNS = 7
 
 
 class Layout(NamedTuple):
@@ -58,6 +59,8 @@ def _layout(text: str) -> Layout | None:
         return Layout(header.delimiter, header.line, header.columns)
     for delimiter in () if no_table(text) else DELIMITERS:
         rows = sample_rows(text, delimiter)
+        if delimiter == ";" and _is_camera_trap(rows):
+            return Layout(delimiter, 0, Levels((1, 2, 3, 4, 5), (None,) * 5, 0, 6, "ranks"))
         found = untitled_levels(rows)
         if found is not None:
             levels, has_header = found
@@ -65,6 +68,17 @@ def _layout(text: str) -> Layout | None:
                 note(f"taken for a header of levels: {', '.join(rows[0].cells)[:120]}")
             return Layout(delimiter, rows[0].line if has_header else 0, levels)
     return None
+
+
+def _is_camera_trap(rows: Sequence[Row]) -> bool:
+    """Whether the rows are `uuid;class;order;family;genus;species;common name`, as camera-trap models list their labels."""
+    ids = [row.cells[0] for row in rows]
+    return (
+        len(rows) > 1
+        and all(len(row.cells) == _CAMERA_TRAP_COLUMNS for row in rows)
+        and len(set(ids)) == len(ids)
+        and all(any(map(str.isdigit, each)) and " " not in each for each in ids)
+    )
 
 
 def _paths(rows: Sequence[Row], levels: Levels, source: str) -> Iterator[tuple[Row, tuple[str, ...]]]:
