@@ -6,6 +6,7 @@ from taxonomy.errors import TaxonomyError
 from taxonomy.formats.notes import note
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables.delimited import Row, no_table, read_rows, sample_rows
+from taxonomy.formats.tables.untitled import is_image
 from taxonomy.formats.tables.separators import find_separator
 from taxonomy.formats.vocabulary import edge_columns, plain
 from taxonomy.graph import Node, Taxonomy, tidy
@@ -26,7 +27,7 @@ def detect(text: str) -> float:
         return 0.0
     rows = [row.cells for row in _rows(text, "", delimiter, whole=False)]
     pairs = [(tidy(cells[0]), tidy(cells[1])) for cells in rows if len(cells) > 1]
-    if not pairs or _is_index([a for a, _ in pairs], [b for _, b in pairs]):
+    if not pairs or any(map(is_image, pairs[-1])) or _is_index([a for a, _ in pairs], [b for _, b in pairs]):
         return 0.0
     if any(find_separator(list(column)) == " > " for column in zip(*pairs, strict=True)):
         return 0.0

@@ -65,7 +65,7 @@ def _layout(text: str) -> Layout | None:
         if found is not None:
             levels, has_header = found
             if has_header:
-                note(f"taken for a header of levels: {', '.join(rows[0].cells)[:120]}")
+                note(f"taken for a header of levels: {', '.join(map(repr, rows[0].cells))[:120]}")
             return Layout(delimiter, rows[0].line if has_header else 0, levels)
     return None
 

@@ -73,8 +73,9 @@ def _are_paths(paths: Sequence[Sequence[str]]) -> bool:
 
 
 def _is_name(text: str) -> bool:
-    return len(text) <= _MAX_NAME and not text.replace(".", "").replace("-", "").isdecimal() and not _is_file(text)
+    return len(text) <= _MAX_NAME and not text.replace(".", "").replace("-", "").isdecimal() and not is_image(text)
 
 
-def _is_file(text: str) -> bool:
+def is_image(text: str) -> bool:
+    """Whether a cell names an image file or an address."""
     return text.lower().endswith((".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")) or "://" in text
