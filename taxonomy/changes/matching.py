@@ -8,7 +8,15 @@ from taxonomy.changes.mapping import NodeMapping
 from taxonomy.graph import Node, Taxonomy
 
 # How certain each kind of match is. Only the first three are facts; the others are guesses that a person may check.
-CERTAINTIES = {"mapping": 1.0, "id": 1.0, "replaced_by": 1.0, "alias": 0.9, "name and place": 0.8, "content": 0.7, "name": 0.6}
+CERTAINTIES = {
+    "mapping": 1.0,
+    "id": 1.0,
+    "replaced_by": 1.0,
+    "alias": 0.9,
+    "name and place": 0.8,
+    "content": 0.7,
+    "name": 0.6,
+}
 
 
 Content = int | None  # a hash of what lies below; none for a leaf

@@ -11,7 +11,7 @@ _UNSEEN = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060\u206
 _JOINERS = frozenset("\u200c\u200d")  # part of the spelling in Persian, Indic scripts and emoji
 _LOOKALIKES = str.maketrans(
     "аеорсухіјѕԁһӏԛԝАВЕКМНОРСТХУІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧονα\u0131",
-    "aeopcyxijsdhlqwABEKMHOPCTXYIJSABEZHIKMNOPTYXova" "i",
+    "aeopcyxijsdhlqwABEKMHOPCTXYIJSABEZHIKMNOPTYXovai",
 )  # Cyrillic and Greek letters in the shape of Latin ones
 _MAX_NAMED = 5
 
@@ -43,6 +43,8 @@ def skeleton(name: str) -> str:
 
 
 def _has_odd_signs(text: str) -> bool:
-    return not text.isascii() and any(
-        sign in _TURNING or sign in _UNSEEN or unicodedata.category(sign) == "Cc" for sign in text
-    ) or any(sign < " " or sign == "\x7f" for sign in text)
+    return (
+        not text.isascii()
+        and any(sign in _TURNING or sign in _UNSEEN or unicodedata.category(sign) == "Cc" for sign in text)
+        or any(sign < " " or sign == "\x7f" for sign in text)
+    )

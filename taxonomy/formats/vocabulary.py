@@ -136,7 +136,9 @@ def field_columns(titles: tuple[str, ...]) -> Mapping[str, int]:
     _add(found, "child", titles, lambda title: int(is_child(title)))
     for field, words in _OTHERS.items():
         if field not in found and (
-            places := [titles.index(word) for word in words if word in titles and titles.index(word) not in found.values()]
+            places := [
+                titles.index(word) for word in words if word in titles and titles.index(word) not in found.values()
+            ]
         ):
             found[field] = places[0]
     return found

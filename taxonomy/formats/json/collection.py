@@ -51,9 +51,7 @@ def keys_of(entry: dict[str, Any]) -> Keys:
     if not children:
         children = tuple(key for key in holds if key not in taken and _recurs(entry, key))
     elif any(children_strength(plain(key)) > 1 for key in children):
-        children = tuple(
-            key for key in children if children_strength(plain(key)) > 1 or _has_entries(entry[key])
-        )
+        children = tuple(key for key in children if children_strength(plain(key)) > 1 or _has_entries(entry[key]))
     parts = tuple(key for key in holds if is_parts(plain(key)))
     return Keys(fields, parents, children, parts)
 

@@ -104,7 +104,9 @@ def _read(key: str | None, value: Any, entry: Entry) -> Entry:
     entry.name = entry.name or entry.given_id
     if not entry.name:
         raise TaxonomyError(f"an entry without a name: {_shown(value)}")
-    entry.parents = [ref for each in keys.parents for held in scalars_of(value[each]) if (ref := _reference(each, held))]
+    entry.parents = [
+        ref for each in keys.parents for held in scalars_of(value[each]) if (ref := _reference(each, held))
+    ]
     entry.keys = {k: str(v) for k, v in list(value.items())[:20] if isinstance(v, (str, int)) and k not in keys.parents}
     _add_fields(value, keys.fields, entry)
     return entry
@@ -202,9 +204,7 @@ def _of_references(entries: list[Entry], known: list[str], targets: set[str], so
         for child in entry.below:
             if child not in ids_of or (child not in targets and targets):
                 if entry.given_id:
-                    raise TaxonomyError(
-                        f"node {entry.number}: unknown child {child!r} of {node_id!r}", source=source
-                    )
+                    raise TaxonomyError(f"node {entry.number}: unknown child {child!r} of {node_id!r}", source=source)
                 ids_of[child] = (child, child)
             found.append(Record(*ids_of[child], [node_id], part=f"node {entry.number}"))
     return found

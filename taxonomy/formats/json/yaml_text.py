@@ -102,7 +102,9 @@ def _without_nulls(value: Any) -> Any:
     pending = [value]
     while pending:
         here = pending.pop()
-        for key, each in list(here.items() if isinstance(here, dict) else enumerate(here if isinstance(here, list) else ())):
+        for key, each in list(
+            here.items() if isinstance(here, dict) else enumerate(here if isinstance(here, list) else ())
+        ):
             if each in ("null", "~", "Null", "NULL"):
                 here[key] = None
             elif isinstance(each, (dict, list)):

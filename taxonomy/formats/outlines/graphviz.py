@@ -11,7 +11,9 @@ from taxonomy.formats.notes import note
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy, tidy
 
-_HEAD = re.compile(r"\s*(?:(?://|#)[^\n]*\s*|/\*.*?\*/\s*)*(?:strict\s+)?(?:di)?graph\b[^{;]{0,200}\{", re.DOTALL | re.IGNORECASE)
+_HEAD = re.compile(
+    r"\s*(?:(?://|#)[^\n]*\s*|/\*.*?\*/\s*)*(?:strict\s+)?(?:di)?graph\b[^{;]{0,200}\{", re.DOTALL | re.IGNORECASE
+)
 _TOKEN = re.compile(
     r"\s+|//[^\n]*|\#[^\n]*|/\*.*?\*/|(?P<edge>->|--)|(?P<sign>[{}\[\]=;,:+])|\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|"
     r"(?P<html><[^<>]*>)|(?P<word>-?[\w.\u0080-\uffff]+)",
@@ -189,7 +191,14 @@ def _fields(comment: str) -> dict[str, Any]:
         return {}
     if not isinstance(held, dict):
         return {}
-    kinds = {"aliases": list, "names": dict, "description": str, "replaced_by": str, "assignable": bool, "deprecated": bool}
+    kinds = {
+        "aliases": list,
+        "names": dict,
+        "description": str,
+        "replaced_by": str,
+        "assignable": bool,
+        "deprecated": bool,
+    }
     found = {key: held[key] for key, kind in kinds.items() if isinstance(held.get(key), kind)}
     texts = [*found.get("aliases", ()), *found.get("names", {}).values()]
     if not all(isinstance(text, str) for text in texts) or any("\ud800" <= sign <= "\udfff" for sign in comment):

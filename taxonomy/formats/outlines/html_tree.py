@@ -44,7 +44,7 @@ def write(taxonomy: Taxonomy) -> str:
     counts = f"{len(taxonomy)} nodes, {len(taxonomy.roots)} roots, {len(taxonomy.leaves)} leaves"
     head = f'<strong>{escape(counts)}</strong> <input type="search" placeholder="Search names, aliases, ids" autofocus>'
     body = "".join(_items(taxonomy))
-    data = f'{_DATA}{canonical_json(taxonomy).replace("<", _LESS)}</script>'
+    data = f"{_DATA}{canonical_json(taxonomy).replace('<', _LESS)}</script>"
     return f'{_HEAD}{head} <span id="found" class="n"></span></header><main><ul>{body}</ul>{data}{_TAIL}'
 
 

@@ -8,7 +8,9 @@ from taxonomy.formats.notes import note
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy, tidy
 
-_TOKEN = re.compile(r"\s+|\[[^\]]*\]|'(?:[^']|'')*'|\"[^\"]*\"|[(),;]|:[^(),;\[\]]*|[^\s()\[\],:;'\"]+(?:[ ]+[^\s()\[\],:;'\"]+)*")
+_TOKEN = re.compile(
+    r"\s+|\[[^\]]*\]|'(?:[^']|'')*'|\"[^\"]*\"|[(),;]|:[^(),;\[\]]*|[^\s()\[\],:;'\"]+(?:[ ]+[^\s()\[\],:;'\"]+)*"
+)
 _SCORE = 0.92
 
 

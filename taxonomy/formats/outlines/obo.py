@@ -32,7 +32,11 @@ def parse(text: str, source: str) -> Taxonomy:
     for line, tags in terms:
         if not tags.get("id"):
             raise TaxonomyError("a term without an id", source=source, line=line)
-        parts = [value.split()[1] for value in tags.get("relationship", []) if value.split()[:1] == ["part_of"] and len(value.split()) > 1]
+        parts = [
+            value.split()[1]
+            for value in tags.get("relationship", [])
+            if value.split()[:1] == ["part_of"] and len(value.split()) > 1
+        ]
         outside += sum(part not in known for part in parts)
         nodes.append(_node(tags, line, [part for part in parts if part in known]))
     if outside:

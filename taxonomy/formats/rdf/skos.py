@@ -34,7 +34,12 @@ _SCORE, _OWL_SCORE = 0.96, 0.94
 
 def detect_turtle(text: str) -> float:
     """Whether it names SKOS, or OWL or RDFS classes, and is neither XML nor JSON nor N-Triples."""
-    if is_xml(text) and not text.lstrip().startswith("<http") or text.lstrip()[:1] in ("{", "[") or detect_triples(text):
+    if (
+        is_xml(text)
+        and not text.lstrip().startswith("<http")
+        or text.lstrip()[:1] in ("{", "[")
+        or detect_triples(text)
+    ):
         return 0.0
     return _score(text) if _MARKS.search(text) and ("@prefix" in text or "PREFIX" in text or "<http" in text) else 0.0
 
@@ -135,7 +140,9 @@ def _graph(text: str, form: str, source: str) -> "Graph":
     except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
         line = getattr(error, "lines", None)
         line = line + 1 if isinstance(line, int) else _line_of(error)
-        raise TaxonomyError(f"not SKOS or OWL in {form}: {first_line(error):.120}", source=source, line=line or None) from None
+        raise TaxonomyError(
+            f"not SKOS or OWL in {form}: {first_line(error):.120}", source=source, line=line or None
+        ) from None
     return graph
 
 

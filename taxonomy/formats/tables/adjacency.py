@@ -24,7 +24,18 @@ from taxonomy.graph import Node, Taxonomy, tidy
 
 Columns = Mapping[str, int]
 
-_FIELDS = ("id", "name", "parents", "aliases", "names", "description", "assignable", "deprecated", "replaced_by", "part_of")
+_FIELDS = (
+    "id",
+    "name",
+    "parents",
+    "aliases",
+    "names",
+    "description",
+    "assignable",
+    "deprecated",
+    "replaced_by",
+    "part_of",
+)
 _LISTS = ("parents", "aliases", "part_of")
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "x", "t", "y"}), frozenset({"", "false", "no", "0", "f", "n"})
 _SCORE, _EMPTY_SCORE = 0.9, 0.2  # the lower one for a parent column without a parent
@@ -46,7 +57,9 @@ def parse(text: str, source: str) -> Taxonomy:
     if header is None:
         raise TaxonomyError("expected a header with the columns id, name and parent", source=source, line=1)
     rows = [row for row in read_rows(text, source, header.delimiter) if row.line > header.line]
-    known = {tidy(row.cell(header.columns[field])) for row in rows for field in ("id", "name") if field in header.columns}
+    known = {
+        tidy(row.cell(header.columns[field])) for row in rows for field in ("id", "name") if field in header.columns
+    }
     records = list(_records(rows, header, known, source))
     nodes = link(own_parents_dropped(records), source)
     return Taxonomy(_told_apart(nodes) if tiers.detect_header(text) else nodes, source)
@@ -69,7 +82,9 @@ def _columns(titles: tuple[str, ...]) -> Columns | None:
     if edges is not None:
         found = dict(field_columns(titles))
         parent, child = edges
-        others = {field: place for field, place in found.items() if place not in edges and field not in ("id", "name", "path")}
+        others = {
+            field: place for field, place in found.items() if place not in edges and field not in ("id", "name", "path")
+        }
         return {**others, "name": child, "parents": parent}
     found = {field: place for field, place in field_columns(titles).items() if field not in ("path", "child")}
     if "parents" in found and ({"id", "name"} & found.keys()):

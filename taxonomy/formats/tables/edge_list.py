@@ -73,7 +73,9 @@ def _edges(text: str, source: str, delimiter: str) -> Iterator[Edge]:
             order = (titled[0], titled[1])
             continue
         if len(cells) != _COLUMNS or not all(cells):
-            raise TaxonomyError(f"expected a parent and a child, found {list(cells)!r:.80}", source=source, line=row.line)
+            raise TaxonomyError(
+                f"expected a parent and a child, found {list(cells)!r:.80}", source=source, line=row.line
+            )
         yield row.line, tidy(cells[order[0]]), tidy(cells[order[1]])
 
 

@@ -23,7 +23,9 @@ def rows_of_export(value: Any, source: str) -> Iterator[Row]:
     """Yield (number, row) for every label of an export. Raises TaxonomyError on JSON that is none."""
     if isinstance(value, list) and value and all(_is_task(task) for task in value):
         yield from _label_studio(value)
-    elif isinstance(value, dict) and all(isinstance(value.get(k), list) for k in ("images", "annotations", "categories")):
+    elif isinstance(value, dict) and all(
+        isinstance(value.get(k), list) for k in ("images", "annotations", "categories")
+    ):
         yield from _coco(value, source)
     else:
         raise TaxonomyError("expected a Label Studio export or a COCO file with images and annotations", source=source)
@@ -43,7 +45,9 @@ def _label_studio(tasks: list[dict[str, Any]]) -> Iterator[Row]:
 def _chosen(task: dict[str, Any]) -> Iterator[str]:
     """The paths that the annotations of a task choose, cancelled ones aside."""
     for annotation in task["annotations"]:
-        results = annotation.get("result") if isinstance(annotation, dict) and not annotation.get("was_cancelled") else None
+        results = (
+            annotation.get("result") if isinstance(annotation, dict) and not annotation.get("was_cancelled") else None
+        )
         for result in results if isinstance(results, list) else ():
             value = result.get("value") if isinstance(result, dict) else None
             for key in _CHOSEN if isinstance(value, dict) else ():

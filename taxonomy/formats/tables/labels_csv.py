@@ -107,9 +107,7 @@ def _rows(text: str, source: str, delimiter: str, titles: Sequence[str]) -> Iter
             if not cells:
                 continue
             if len(cells) != len(titles):
-                raise TaxonomyError(
-                    f"the row does not have {len(titles)} fields", source=source, line=reader.line_num
-                )
+                raise TaxonomyError(f"the row does not have {len(titles)} fields", source=source, line=reader.line_num)
             yield reader.line_num, dict(zip(titles, cells, strict=True))
     except csv.Error as error:
         raise TaxonomyError(str(error), source=source, line=reader.line_num) from None

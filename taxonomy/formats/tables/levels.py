@@ -131,7 +131,9 @@ def _words(titles: Sequence[str]) -> Found:
         base, kind = _base(title)
         if base is not None:
             bases.setdefault(base, {}).setdefault(kind, place)
-    levels = {base: found for base, found in bases.items() if "name" in found or "plain" in found or "code" not in found}
+    levels = {
+        base: found for base, found in bases.items() if "name" in found or "plain" in found or "code" not in found
+    }
     if len(levels) < 2 or any("parent" in title.split() for title in titles):  # noqa: PLR2004 (one level is no tree)
         return None
     ordered = sorted(levels, key=lambda base: min(levels[base].values()))

@@ -140,12 +140,8 @@ def _with_aliases(read: Taxonomy, named: Named, levels: Levels, source: str) -> 
     for row, names in named:
         common = tidy(row.cell(levels.aliases))
         if common and common != names[-1] and names in by_path:
-            aliases.setdefault(by_path[names], set()).update(
-                tidy(part) for part in common.split("|") if part.strip()
-            )
-    return Taxonomy(
-        (replace(node, aliases=tuple(aliases.get(node.id, ()))) for node in read), source
-    )
+            aliases.setdefault(by_path[names], set()).update(tidy(part) for part in common.split("|") if part.strip())
+    return Taxonomy((replace(node, aliases=tuple(aliases.get(node.id, ()))) for node in read), source)
 
 
 FORMAT = TextFormat("tiers", detect, parse)

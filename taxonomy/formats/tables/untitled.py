@@ -49,7 +49,9 @@ def _is_header(paths: Sequence[Sequence[str]], titles: tuple[str, ...]) -> bool:
         return True
     others = [cells[0] for cells in paths[1:] if cells[0]]
     elsewhere = {cell for cells in paths[1:] for cell in cells}
-    return not set(paths[0]) & elsewhere and len(others) > 1 and all(others.count(name) > 1 for name in set(others[:50]))
+    return (
+        not set(paths[0]) & elsewhere and len(others) > 1 and all(others.count(name) > 1 for name in set(others[:50]))
+    )
 
 
 def _are_paths(paths: Sequence[Sequence[str]]) -> bool:
