@@ -32,12 +32,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of at most MAX_FILE_BYTES, line ends as `\\n`. Raises TaxonomyError."""
+    """The text of a file of at most MAX_FILE_BYTES, its line ends made one. Raises TaxonomyError."""
     return decode(read_bytes(path), path)
 
 
 def decode(content: bytes, source: Path) -> str:
-    """The text of some bytes. Raises TaxonomyError on a NUL and on bytes that are no text in the encoding they claim."""
+    """The text of some bytes. Raises TaxonomyError on a NUL and on bytes that are no text in their encoding."""
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), None) or _unmarked(content)
     try:
         text = content.decode(encoding)

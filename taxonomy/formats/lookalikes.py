@@ -10,7 +10,9 @@ _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 _UNSEEN = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060\u2061\u2062\u2063\u2064\u3164\ufeff\uffa0")
 _JOINERS = frozenset("\u200c\u200d")  # part of the spelling in Persian, Indic scripts and emoji
 _LOOKALIKES = str.maketrans(
-    "аеорсухіјѕԁһӏԛԝАВЕКМНОРСТХУІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧονα\u0131",
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u04cf\u051b\u051d\u0410"
+    "\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0423\u0406\u0408\u0405\u0391\u0392"
+    "\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf\u03bd\u03b1\u0131",
     "aeopcyxijsdhlqwABEKMHOPCTXYIJSABEZHIKMNOPTYXovai",
 )  # Cyrillic and Greek letters in the shape of Latin ones
 _MAX_NAMED = 5
@@ -46,5 +48,4 @@ def _has_odd_signs(text: str) -> bool:
     return (
         not text.isascii()
         and any(sign in _TURNING or sign in _UNSEEN or unicodedata.category(sign) == "Cc" for sign in text)
-        or any(sign < " " or sign == "\x7f" for sign in text)
-    )
+    ) or any(sign < " " or sign == "\x7f" for sign in text)

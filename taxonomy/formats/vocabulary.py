@@ -11,13 +11,38 @@ NO_PARENT = frozenset(
     {"", "0", "-1", "null", "none", "nan", "n/a", "na", "nil", "~", "\\n", "root", "undefined", "-", "#"}
 )  # as exports write it, where no node has such an id
 
-_PARENT = frozenset("parent parents broader broaders superclass supercategory supertype hypernym hypernyms super "
-                    "übergeordnet oberkategorie oberbegriff elternteil padre père".split())  # fmt: skip
-_CHILD = frozenset("child children kid kids narrower hyponym hyponyms subclass".split())
+_PARENT = frozenset(["parent", "parents", "broader", "broaders", "superclass", "supercategory", "supertype", "hypernym", "hypernyms", "super", "übergeordnet", "oberkategorie", "oberbegriff", "elternteil", "padre", "père"])  # fmt: skip
+_CHILD = frozenset(["child", "children", "kid", "kids", "narrower", "hyponym", "hyponyms", "subclass"])
 _ID = ("id", "uid", "uuid", "guid", "key", "code", "identifier", "uri", "iri", "notation", "pk", "number", "nr")
 _OF_NODE = frozenset(
-    "node category categories cat taxon taxonomy term concept class item label unique entity object product topic tag "
-    "segment full my own record row element ontology entry".split()
+    [
+        "node",
+        "category",
+        "categories",
+        "cat",
+        "taxon",
+        "taxonomy",
+        "term",
+        "concept",
+        "class",
+        "item",
+        "label",
+        "unique",
+        "entity",
+        "object",
+        "product",
+        "topic",
+        "tag",
+        "segment",
+        "full",
+        "my",
+        "own",
+        "record",
+        "row",
+        "element",
+        "ontology",
+        "entry",
+    ]
 )
 _NAMES = (
     "name", "label", "title", "pref label", "preferred label", "display name", "scientific name", "canonical name",
@@ -30,13 +55,73 @@ _PATHS = ("path", "full path", "full name", "breadcrumb", "breadcrumbs", "hierar
 _ALIASES = ("aliases", "alias", "synonyms", "synonym", "alt labels", "alt label", "alternative names", "other names",
             "common name", "common names", "vernacular name", "vernacular names", "also known as")  # fmt: skip
 _CHILDREN = frozenset(
-    "children child kids nodes items branches leaves leafs elements entries options values labels categories classes "
-    "members types topics groups terms concepts choices sub subs narrower hyponyms descendants subtree species tree "
-    "childs kinder hijos enfants sons successors".split()
+    [
+        "children",
+        "child",
+        "kids",
+        "nodes",
+        "items",
+        "branches",
+        "leaves",
+        "leafs",
+        "elements",
+        "entries",
+        "options",
+        "values",
+        "labels",
+        "categories",
+        "classes",
+        "members",
+        "types",
+        "topics",
+        "groups",
+        "terms",
+        "concepts",
+        "choices",
+        "sub",
+        "subs",
+        "narrower",
+        "hyponyms",
+        "descendants",
+        "subtree",
+        "species",
+        "tree",
+        "childs",
+        "kinder",
+        "hijos",
+        "enfants",
+        "sons",
+        "successors",
+    ]
 )
 _NO_CHILDREN = frozenset(
-    "attributes sublabels parents parent synonyms aliases images annotations properties translations names links "
-    "ancestors path paths keywords examples part parts restrictions count counts subtitle subject subjects".split()
+    [
+        "attributes",
+        "sublabels",
+        "parents",
+        "parent",
+        "synonyms",
+        "aliases",
+        "images",
+        "annotations",
+        "properties",
+        "translations",
+        "names",
+        "links",
+        "ancestors",
+        "path",
+        "paths",
+        "keywords",
+        "examples",
+        "part",
+        "parts",
+        "restrictions",
+        "count",
+        "counts",
+        "subtitle",
+        "subject",
+        "subjects",
+    ]
 )
 _PARTS = ("part", "parts")
 _OTHERS: Mapping[str, tuple[str, ...]] = {

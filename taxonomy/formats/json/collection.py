@@ -63,7 +63,7 @@ def _add_lists(entry: dict[str, Any], fields: dict[str, str]) -> None:
 
 
 def find_entries(value: Any) -> list[Keyed] | None:
-    """The entries of a JSON value; None where it holds none. Of several lists in an envelope the one with links wins."""
+    """The entries of a JSON value; None where it has none. Of several lists in an envelope the one with links wins."""
     here = value
     for _ in range(_MAX_ENVELOPES):
         if isinstance(here, list):

@@ -111,9 +111,11 @@ def _is_tree(value: Any) -> bool:
             pending.extend((each, level + 1) for each in here.values())
         elif isinstance(here, list):
             pending.extend((each, level + 1) for each in here)
-        elif isinstance(here, bool) or not (here is None or isinstance(here, Scalar) or here == {}):
-            return False
-        elif isinstance(here, int) and level == 0:
+        elif (
+            isinstance(here, bool)
+            or not (here is None or isinstance(here, Scalar) or here == {})
+            or (isinstance(here, int) and level == 0)
+        ):
             return False
     return inner
 

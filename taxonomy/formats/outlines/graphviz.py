@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from taxonomy.errors import TaxonomyError
@@ -68,7 +69,7 @@ class _Reader:
         self._wholes: dict[str, list[str]] = {}
         self._lines: dict[str, int] = {}
 
-    def read(self, tokens: list[Token]) -> None:
+    def read(self, tokens: list[Token]) -> None:  # noqa: C901, PLR0912 (one branch a kind of token)
         """Read all statements. Raises TaxonomyError."""
         chain: list[list[str]] = []  # the groups of an edge statement; of a node statement one
         groups: list[int] = []  # where subgraphs that are ends of edges began in the chain
@@ -133,7 +134,7 @@ class _Reader:
                 self._attributes[name].update(attributes)
         is_part = attributes.get("label") == "part" and attributes.get("style") == "dashed"
         above = self._wholes if is_part else self._parents
-        for ups, downs in zip(chain, chain[1:], strict=False):
+        for ups, downs in pairwise(chain):
             for down in downs:
                 above.setdefault(down, []).extend(ups)
 

@@ -5,12 +5,13 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from taxonomy.errors import TaxonomyError, located
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy, tidy
 
-_BULLET = re.compile(r"(?:[-*+•–—]|\d{1,4}[.)])\s+")
+_BULLET = re.compile(r"(?:[-*+•\u2013\u2014]|\d{1,4}[.)])\s+")
 _HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*$")
 _TREE = re.compile(r"^((?:[│|]   |[│|]\s{0,3}|    |\u00a0)*)(?:[├└+`|\\]\s?[─-]{1,3}\s?)(.+)$")
 _SYNONYM = re.compile(r"^\{(.+)\}$")
@@ -27,7 +28,7 @@ def detect(text: str) -> float:
     depths = [depth for _, depth, _, _ in lines]
     if len(lines) < 2 or not any(depths) or depths[0] != min(depths):  # noqa: PLR2004 (a parent and a child)
         return 0.0
-    if not any(later > earlier for earlier, later in zip(depths, depths[1:], strict=False)) or _has_torn_rows(text):
+    if not any(later > earlier for earlier, later in pairwise(depths)) or _has_torn_rows(text):
         return 0.0
     kinds = {kind for _, _, _, kind in lines}
     if kinds == {"plain"}:

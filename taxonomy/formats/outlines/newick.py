@@ -58,9 +58,9 @@ def _rows(text: str, source: str) -> list[tuple[str, int | None]]:
     pending: str | None = None  # the name of what was read last
     inner: list[int] = []
     closed = False
-    for token in _tokens(text, source):
-        if token in "(),;" and token:
-            if token == "(":
+    for mark in _tokens(text, source):
+        if mark in "(),;" and mark:
+            if mark == "(":
                 open_.append([])
                 pending, closed = None, False
                 if len(open_) > MAX_LEVELS:
@@ -72,12 +72,12 @@ def _rows(text: str, source: str) -> list[tuple[str, int | None]]:
                     rows[child] = (rows[child][0], len(rows) - 1)
                 open_[-1].append(len(rows) - 1)
             pending, closed, inner = None, False, []
-            if token == ")":
+            if mark == ")":
                 if len(open_) == 1:
                     raise TaxonomyError("a closing bracket too many", source=source)
                 inner, closed = open_.pop(), True
         else:
-            pending = token
+            pending = mark
     if len(open_) > 1 or not rows:
         raise TaxonomyError("not a Newick tree: brackets that do not add up", source=source)
     return rows
@@ -91,12 +91,12 @@ def _tokens(text: str, source: str) -> list[str]:
             line = text.count("\n", 0, place) + 1
             raise TaxonomyError(f"not a Newick tree: {text[place : place + 20]!r}", source=source, line=line)
         place = match.end()
-        token = match[0]
-        if token.isspace() or token[0] in ":[":
+        mark = match[0]
+        if mark.isspace() or mark[0] in ":[":
             continue
-        quoted = token[0] in "'\""
-        name = token[1:-1].replace("''", "'") if quoted else token.replace("_", " ") if token not in "(),;" else token
-        found.append(tidy(name) if token not in "(),;" else token)
+        quoted = mark[0] in "'\""
+        name = mark[1:-1].replace("''", "'") if quoted else mark.replace("_", " ") if mark not in "(),;" else mark
+        found.append(tidy(name) if mark not in "(),;" else mark)
     return found
 
 

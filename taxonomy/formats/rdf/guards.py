@@ -1,4 +1,4 @@
-"""What keeps hostile RDF from the parsers: deep nesting, entities, contexts that would be fetched. Linear in the text."""
+"""What keeps hostile RDF from the parsers: deep nesting, entities, remote contexts. Linear in the text."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ _LITERALS = ('"""', "'''", '"', "'")
 
 
 def refuse_nesting(text: str, opening: str, closing: str, source: str) -> None:
-    """Raise TaxonomyError on brackets, outside of quotes, addresses and comments, nested deeper than a parser's stack."""
+    """Raise TaxonomyError on brackets, outside of quotes and comments, nested deeper than a parser's stack."""
     depth = place = 0
     wanted = re.compile(f"[{re.escape(opening + closing)}\"'#<]")
     while match := wanted.search(text, place):

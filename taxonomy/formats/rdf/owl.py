@@ -1,4 +1,4 @@
-"""OWL and RDFS classes: rdfs:subClassOf is the edge, rdfs:label the name; restrictions and other anonymous classes are not."""
+"""OWL and RDFS classes: rdfs:subClassOf is the edge, rdfs:label the name; anonymous classes are passed over."""
 
 import re
 from typing import TYPE_CHECKING, Any

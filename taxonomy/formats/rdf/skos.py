@@ -35,8 +35,7 @@ _SCORE, _OWL_SCORE = 0.96, 0.94
 def detect_turtle(text: str) -> float:
     """Whether it names SKOS, or OWL or RDFS classes, and is neither XML nor JSON nor N-Triples."""
     if (
-        is_xml(text)
-        and not text.lstrip().startswith("<http")
+        (is_xml(text) and not text.lstrip().startswith("<http"))
         or text.lstrip()[:1] in ("{", "[")
         or detect_triples(text)
     ):

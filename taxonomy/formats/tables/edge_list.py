@@ -1,4 +1,4 @@
-"""Two columns without a header, parent and child; the other way round where only that makes a tree. Ids are the names."""
+"""Two columns without a header, parent and child; the other way round where only that makes a tree."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,8 +6,8 @@ from taxonomy.errors import TaxonomyError
 from taxonomy.formats.notes import note
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables.delimited import Row, no_table, read_rows, sample_rows
-from taxonomy.formats.tables.untitled import is_image
 from taxonomy.formats.tables.separators import find_separator
+from taxonomy.formats.tables.untitled import is_image
 from taxonomy.formats.vocabulary import edge_columns, plain
 from taxonomy.graph import Node, Taxonomy, tidy
 

@@ -29,7 +29,9 @@ _TITLES = {
     "split": ("split", "set", "subset", "fold", "partition", "dataset"),
     "weight": ("weight", "sample weight"),
 }  # fmt: skip
-_SIGNS = frozenset({"/", "|", "::", "\\", "»", "→", "›", " / ", " | ", " » ", " → ", " › ", ">", "->", " -> "})
+_SIGNS = frozenset(
+    {"/", "|", "::", "\\", "»", "→", "\u203a", " / ", " | ", " » ", " → ", " \u203a ", ">", "->", " -> "}
+)
 _SCORE = 0.95
 
 Labels = Iterator[tuple[int, Mapping[str, str]]]

@@ -6,33 +6,163 @@ from typing import NamedTuple
 
 from taxonomy.formats.vocabulary import field_columns, id_strength
 
-RANKS = (
-    "domain superkingdom realm kingdom subkingdom infrakingdom superphylum phylum division subphylum superclass class "
-    "subclass infraclass superorder order suborder infraorder superfamily family subfamily supertribe tribe subtribe "
-    "genus subgenus species subspecies variety form"
-).split()
-_SURE_RANKS = frozenset("kingdom phylum order genus species".split())
+RANKS = [
+    "domain",
+    "superkingdom",
+    "realm",
+    "kingdom",
+    "subkingdom",
+    "infrakingdom",
+    "superphylum",
+    "phylum",
+    "division",
+    "subphylum",
+    "superclass",
+    "class",
+    "subclass",
+    "infraclass",
+    "superorder",
+    "order",
+    "suborder",
+    "infraorder",
+    "superfamily",
+    "family",
+    "subfamily",
+    "supertribe",
+    "tribe",
+    "subtribe",
+    "genus",
+    "subgenus",
+    "species",
+    "subspecies",
+    "variety",
+    "form",
+]
+_SURE_RANKS = frozenset(["kingdom", "phylum", "order", "genus", "species"])
 _RANK_ALIASES = {"specific epithet": "species", "infraspecific epithet": "subspecies", "specificepithet": "species"}
 _WORDS = frozenset(
-    "category subcategory cat subcat type subtype class subclass group subgroup family subfamily segment subsegment "
-    "commodity brick department subdepartment division subdivision section subsection sector subsector industry "
-    "subindustry area subarea topic subtopic theme subtheme genre subgenre collection kind domain subdomain field "
-    "subfield branch cluster product products supercategory superclass supergroup kategorie unterkategorie "
-    "hauptkategorie oberkategorie categoria subcategoria categorie rubrik order genus species superfamily label tag "
-    "subtopics line subclassification classification concept subject subsubcategory".split()
+    [
+        "category",
+        "subcategory",
+        "cat",
+        "subcat",
+        "type",
+        "subtype",
+        "class",
+        "subclass",
+        "group",
+        "subgroup",
+        "family",
+        "subfamily",
+        "segment",
+        "subsegment",
+        "commodity",
+        "brick",
+        "department",
+        "subdepartment",
+        "division",
+        "subdivision",
+        "section",
+        "subsection",
+        "sector",
+        "subsector",
+        "industry",
+        "subindustry",
+        "area",
+        "subarea",
+        "topic",
+        "subtopic",
+        "theme",
+        "subtheme",
+        "genre",
+        "subgenre",
+        "collection",
+        "kind",
+        "domain",
+        "subdomain",
+        "field",
+        "subfield",
+        "branch",
+        "cluster",
+        "product",
+        "products",
+        "supercategory",
+        "superclass",
+        "supergroup",
+        "kategorie",
+        "unterkategorie",
+        "hauptkategorie",
+        "oberkategorie",
+        "categoria",
+        "subcategoria",
+        "categorie",
+        "rubrik",
+        "order",
+        "genus",
+        "species",
+        "superfamily",
+        "label",
+        "tag",
+        "subtopics",
+        "line",
+        "subclassification",
+        "classification",
+        "concept",
+        "subject",
+        "subsubcategory",
+    ]
 )
 _NAME_ENDS = ("title", "name", "names", "label", "description", "desc", "text", "value", "en")
 _CODE_ENDS = ("code", "id", "key", "number", "no", "nr", "num", "uri")
 _NO_LEVELS = frozenset(
-    "image images img file filename url uri path split date price size width height count score prob confidence feature "
-    "embedding attribute parent x y color colour bullet author photo picture alias synonym weight".split()
+    [
+        "image",
+        "images",
+        "img",
+        "file",
+        "filename",
+        "url",
+        "uri",
+        "path",
+        "split",
+        "date",
+        "price",
+        "size",
+        "width",
+        "height",
+        "count",
+        "score",
+        "prob",
+        "confidence",
+        "feature",
+        "embedding",
+        "attribute",
+        "parent",
+        "x",
+        "y",
+        "color",
+        "colour",
+        "bullet",
+        "author",
+        "photo",
+        "picture",
+        "alias",
+        "synonym",
+        "weight",
+    ]
 )
 _NUMBERS: Mapping[str, int] = {
-    **{word: n for n, word in enumerate("one two three four five six seven eight nine ten".split(), 1)},
-    **{word: n for n, word in enumerate("first second third fourth fifth sixth seventh eighth".split(), 1)},
-    **{word: n for n, word in enumerate("1st 2nd 3rd 4th 5th 6th 7th 8th".split(), 1)},
-    **{word: n for n, word in enumerate("primary secondary tertiary quaternary".split(), 1)},
-    **{word: n for n, word in enumerate("i ii iii iv v vi vii viii".split(), 1)},
+    **{
+        word: n
+        for n, word in enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 1)
+    },
+    **{
+        word: n
+        for n, word in enumerate(["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"], 1)
+    },
+    **{word: n for n, word in enumerate(["1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th"], 1)},
+    **{word: n for n, word in enumerate(["primary", "secondary", "tertiary", "quaternary"], 1)},
+    **{word: n for n, word in enumerate(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii"], 1)},
 }
 _TRAILING_NUMBER = re.compile(r"^(.*?[^\W\d])(\d{1,2})$")
 
@@ -170,6 +300,6 @@ def _weight(base: str, levels: Mapping[str, Mapping[str, int]]) -> int:
     while words.startswith("sub") and len(words) > len("sub"):
         words, count = words[len("sub") :].strip(" -"), count + 1
     stems = {each.replace(" ", "").replace("sub", "").replace("main", "").replace("master", "") for each in levels}
-    if base.split()[0] in {"master", "main", "top", "super"} or base.startswith("super"):
+    if base.split(maxsplit=1)[0] in {"master", "main", "top", "super"} or base.startswith("super"):
         return -1
     return count if words.replace(" ", "") in stems and len(stems) < len(levels) else 0

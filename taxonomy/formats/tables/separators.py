@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from taxonomy.graph import split_path, tidy
 
 # In order of preference between signs that explain equally many lines.
-_STRONG = (" > ", " >> ", " | ", "::", " → ", " » ", " › ", " -> ", " => ", " / ", ">>", ">", "→", "»", "›", "->", "=>",
+_STRONG = (" > ", " >> ", " | ", "::", " → ", " » ", " \u203a ", " -> ", " => ", " / ", ">>", ">", "→", "»", "\u203a", "->", "=>",
            "|", "\\", "/")  # fmt: skip
-_WEAK = ("--", " - ", " – ", " — ", "__", ";", ":", ".", "#", "~", "^")
+_WEAK = ("--", " - ", " \u2013 ", " \u2014 ", "__", ";", ":", ".", "#", "~", "^")
 _ARROW = " > "
 _SLASHES = frozenset({"/", "\\", "|", "::", "."})  # which paths may begin or end with
 _HALF, _NEARLY_ALL = 0.5, 0.999
@@ -55,7 +55,7 @@ def split_names(line: str, separator: str) -> tuple[str, ...]:
 
 def _holds(line: str, separator: str) -> bool:
     if separator == _ARROW:
-        return separator in line and len(split_path(line)) > 1 or bool(re.search(r"(?<!\S)>(?!\S)", line))
+        return (separator in line and len(split_path(line)) > 1) or bool(re.search(r"(?<!\S)>(?!\S)", line))
     return separator in line
 
 
