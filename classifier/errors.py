@@ -34,6 +34,10 @@ class UnknownNodeError(ManifestError):
     """A label at a node that the taxonomy does not have."""
 
 
+class ContradictionError(ManifestError):
+    """A row of a labels file whose columns name two nodes."""
+
+
 class MissingImageError(ManifestError):
     """A row whose image cannot be found."""
 

@@ -126,8 +126,9 @@ class Taxonomy:
         return self._by_name(self._graph.successors(self[node_id].id))
 
     def is_terminal(self, node_id: str) -> bool:
-        """Whether an asset may be labelled with the node: a leaf, or an inner node marked assignable."""
-        return self[node_id].assignable or not self._graph.out_degree(node_id)
+        """Whether an asset may be labelled with the node: a leaf that is not deprecated, or any node marked assignable."""
+        node = self[node_id]
+        return node.assignable or not (node.deprecated or self._graph.out_degree(node_id))
 
     def find_path(self, names: Sequence[str]) -> Node:
         """The node reached from a root by these names. Raises TaxonomyError with the step that fails."""

@@ -14,6 +14,8 @@ from taxonomy.errors import TaxonomyError
 from taxonomy.graph import PATH_SEPARATOR, Taxonomy
 from taxonomy.release import release
 
+MAX_LINEAGE = 50_000_000  # ancestors that are merged, over all nodes; a few seconds and half a gigabyte
+
 
 @dataclass(frozen=True, eq=False)
 class Hierarchy:
@@ -35,7 +37,10 @@ class Hierarchy:
 
     @classmethod
     def compile(cls, taxonomy: Taxonomy) -> "Hierarchy":
-        """Compile a taxonomy: time and memory linear in nodes, edges and ancestor pairs."""
+        """Compile a taxonomy: time and memory linear in nodes, edges and ancestor pairs.
+
+        Raises TaxonomyError where the ancestors of all nodes together are more than MAX_LINEAGE.
+        """
         levels = taxonomy.levels
         order = sorted(levels, key=lambda node_id: (levels[node_id], node_id))
         index = {node_id: position for position, node_id in enumerate(order)}
@@ -117,7 +122,7 @@ class Hierarchy:
 
         Source: Valmadre, "Hierarchical classification at multiple operating points", NeurIPS 2022.
         """
-        information: Floats = np.log(len(self.terminals)) - np.log(self.terminal_counts)
+        information: Floats = np.log(max(len(self.terminals), 1)) - np.log(np.maximum(self.terminal_counts, 1))
         return information
 
     @cached_property
@@ -163,8 +168,14 @@ def _runs(levels: Ints, first: int, last: int) -> tuple[slice, ...]:
 
 def _lineage(parents: Sequence[Sequence[int]]) -> csr_array:
     rows: list[Ints] = []
+    work = 0
     for node, above in enumerate(parents):
         merged = [rows[parent] for parent in above]
+        work += sum(map(len, merged)) + 1
+        if work > MAX_LINEAGE:
+            raise TaxonomyError(
+                f"too deep and wide: of {len(parents)} nodes the first {node + 1} have more than {MAX_LINEAGE} ancestors"
+            )
         ancestors = merged[0] if len(merged) == 1 else np.unique(np.concatenate(merged)) if merged else merged
         rows.append(np.append(np.asarray(ancestors, dtype=np.int64), node))
     indices = np.concatenate(rows)

@@ -1,15 +1,16 @@
 """labels.csv: which image carries which node, in which split."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from scipy.sparse import csr_array
 
-from classifier.errors import ManifestError, MissingImageError, UnknownNodeError
-from taxonomy import Hierarchy, Taxonomy, TaxonomyError
+from classifier.errors import ContradictionError, ManifestError, MissingImageError, UnknownNodeError
+from taxonomy import Hierarchy, Taxonomy, TaxonomyError, find_node
 from taxonomy.errors import located
+from taxonomy.formats.folder import labels_of_folder
 from taxonomy.formats.reading import read_text
 from taxonomy.formats.tables.labels_csv import read_rows
 from taxonomy.graph import split_path
@@ -66,17 +67,18 @@ class Manifest:
 def read_manifest(
     path: str | Path, taxonomy: Taxonomy, images: Path | None = None, *, multi_label: bool = False
 ) -> Manifest:
-    """Read a labels.csv against a taxonomy; image paths are relative to `images`, by default to the file's folder.
+    """Read a labels file against a taxonomy; image paths are relative to `images`, by default to the file's folder.
 
-    With `multi_label` a row may carry several nodes, joined by `|`. Raises ManifestError, naming the line, on a missing
+    The file is a labels.csv, a COCO or Label Studio export, or a folder of folders of images. With `multi_label` a row
+    may carry several nodes, joined by `|`, and the rows of one image are one sample. Raises ManifestError, naming the line, on a missing
     header, a node or path that the taxonomy does not have, an unknown split, a bad weight, and an image that is missing
     or lies outside that folder.
     """
     path = Path(path)
-    root = (images or path.parent).resolve()
+    root = _root(path, images)
     try:
-        rows = read_rows(read_text(path), str(path))
-        return Manifest(str(path), tuple(_samples(rows, str(path), root, taxonomy, multi_label=multi_label)))
+        samples = tuple(_samples(_rows(path), str(path), root, taxonomy, multi_label=multi_label))
+        return Manifest(str(path), _merged(samples) if multi_label else samples)
     except TaxonomyError as error:
         raise ManifestError.of(error) from None
 
@@ -89,18 +91,18 @@ def inspect_manifest(
     Raises ManifestError when the file itself cannot be read.
     """
     path = Path(path)
-    root = (images or path.parent).resolve()
+    root = _root(path, images)
     samples: list[Sample] = []
     errors: list[ManifestError] = []
     try:
-        for numbered in read_rows(read_text(path), str(path)):
+        for numbered in _rows(path):
             try:
                 samples.extend(_samples(iter([numbered]), str(path), root, taxonomy, multi_label=multi_label))
             except ManifestError as error:
                 errors.append(error)
     except TaxonomyError as error:
         raise ManifestError.of(error) from None
-    return Manifest(str(path), tuple(samples)), tuple(errors)
+    return Manifest(str(path), _merged(samples) if multi_label else tuple(samples)), tuple(errors)
 
 
 def label_positions(samples: Sequence[Sample], hierarchy: Hierarchy) -> list[int]:
@@ -113,20 +115,56 @@ def carried_nodes(samples: Sequence[Sample], hierarchy: Hierarchy) -> csr_array:
     return hierarchy.closed([[hierarchy.position(node_id) for node_id in sample.node_ids] for sample in samples])
 
 
+def _root(path: Path, images: Path | None) -> Path:
+    return (images or (path if path.is_dir() else path.parent)).resolve()
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+    return labels_of_folder(path) if path.is_dir() else read_rows(read_text(path), str(path))
+
+
+def _merged(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """One sample for all rows of an image in a split: the nodes of all, line and weight of the first."""
+    found: dict[tuple[Path, str], Sample] = {}
+    for sample in samples:
+        known = found.setdefault((sample.image, sample.split), sample)
+        if known is not sample:
+            nodes = tuple(dict.fromkeys((*known.node_ids, *sample.node_ids)))
+            found[sample.image, sample.split] = replace(known, node_ids=nodes)
+    return tuple(found.values())
+
+
 def _samples(
     rows: Iterator[tuple[int, Mapping[str, str]]], source: str, root: Path, taxonomy: Taxonomy, *, multi_label: bool
 ) -> Iterator[Sample]:
-    known: dict[tuple[str, str], tuple[str, ...]] = {}
+    known: dict[tuple[str, str, str], tuple[str, ...]] = {}
     for line, row in rows:
         with located(source, line):
-            label = (row.get("node", "").strip(), row.get("path", "").strip())
+            label = (row.get("node", "").strip(), row.get("path", "").strip(), row.get("label", "").strip())
             if label not in known:
-                known[label] = _node_ids(*label, taxonomy, multi_label=multi_label)
+                known[label] = _one_answer(*label, taxonomy, multi_label=multi_label)
             split = row.get("split", "").strip() or "train"
             if split not in SPLITS:
                 raise ManifestError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
             sample = Sample(_image(row["image"].strip(), root), known[label], split, _weight(row), line)
         yield sample
+
+
+def _one_answer(node: str, path: str, label: str, taxonomy: Taxonomy, *, multi_label: bool) -> tuple[str, ...]:
+    """The nodes of a row, whose columns must agree; a label is the id, the path or the name of a node."""
+    if label and not (node or path):
+        try:
+            return (taxonomy[label].id if label in taxonomy else find_node(taxonomy, label).id,)
+        except TaxonomyError as error:
+            if SEVERAL in label:
+                return _node_ids(label, "", taxonomy, multi_label=multi_label)
+            raise UnknownNodeError(str(error)) from None
+    found = _node_ids(node, path, taxonomy, multi_label=multi_label)
+    if node and path:
+        other = _node_ids("", path, taxonomy, multi_label=multi_label)
+        if not set(other) <= set(found):
+            raise ContradictionError(f"the node {node!r} and the path {path!r} are not the same")
+    return found
 
 
 def _node_ids(node: str, path: str, taxonomy: Taxonomy, *, multi_label: bool) -> tuple[str, ...]:

@@ -16,9 +16,10 @@ from classifier.datacheck.findings import Finding, counts, shortened
 from classifier.datacheck.outlook import columns, outlook
 from classifier.datacheck.pictures import STATISTICS, Pictures, survey
 from classifier.datacheck.production import production_images
-from classifier.errors import ManifestError, MissingImageError, UnknownNodeError
+from classifier.errors import ContradictionError, ManifestError, MissingImageError, UnknownNodeError
 from classifier.progress import Progress, silent
 from taxonomy import Hierarchy, Taxonomy
+from taxonomy.formats.notes import collect_notes
 
 _HELD_OUT_FIRST = ("test", "val", "train")  # a model is not as sure of images that it was not trained on
 
@@ -59,10 +60,12 @@ def check_labels(
     With `bundle`, the production sample is compared as that model sees it, besides. Raises ManifestError when the file
     itself cannot be read, and DataCheckError when the production sample holds nothing.
     """
-    manifest, errors = inspect_manifest(labels, taxonomy, multi_label=multi_label)
+    with collect_notes() as notes:
+        manifest, errors = inspect_manifest(labels, taxonomy, multi_label=multi_label)
     production = production_images(against) if against else []
     samples, hierarchy = manifest.samples, Hierarchy.compile(taxonomy)
     findings = [_row_finding(error) for error in errors]
+    findings += [Finding("labels_reading", "warning", manifest.source, text) for text in notes]
     findings += split_findings(manifest.source, samples)
     findings += node_findings(count_images(samples, hierarchy), min_images)
     pictures = survey([sample.image for sample in samples], progress)
@@ -77,7 +80,8 @@ def check_labels(
 
 
 def _row_finding(error: ManifestError) -> Finding:
-    kind = {UnknownNodeError: "unknown_node", MissingImageError: "missing_image"}.get(type(error), "bad_row")
+    kinds = {UnknownNodeError: "unknown_node", MissingImageError: "missing_image", ContradictionError: "contradiction"}
+    kind = kinds.get(type(error), "bad_row")
     return Finding(kind, "error", f"line {error.line}", error.message)
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from taxonomy.errors import TaxonomyError, first_line, located
+from taxonomy.errors import TaxonomyError, located
 from taxonomy.formats.json.text import load_json
+from taxonomy.formats.json.yaml_text import load_yaml
 from taxonomy.formats.reading import read_text
 from taxonomy.formats.tables.delimited import DELIMITERS, first_rows, plain, read_rows
 from taxonomy.graph import Taxonomy, tidy
@@ -86,7 +87,7 @@ def _pairs(text: str, source: str) -> Iterator[_Pair]:
     if start.startswith(("{", "[")):
         return _entries(load_json(text, source), source)
     if start.startswith(("---", "rules:")) or "\nrules:" in text:
-        return _entries(_load_yaml(text, source), source)
+        return _entries(load_yaml(text, source), source)
     return _rows(text, source)
 
 
@@ -117,19 +118,6 @@ def _columns(titles: list[str]) -> tuple[int, int] | None:
         turned = "new" in titles[ids[0]].split() or "old" in titles[ids[1]].split()
         return (ids[1], ids[0]) if turned else (ids[0], ids[1])
     return None
-
-
-def _load_yaml(text: str, source: str) -> Any:
-    import yaml  # noqa: PLC0415 (lazy: for Shopify's files alone)
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        raise TaxonomyError(f"not YAML: {first_line(error):.80}", source=source, line=line) from None
-    except (RecursionError, ValueError):
-        raise TaxonomyError("YAML nested too deeply, or with a value that is none", source=source) from None
 
 
 def _entries(value: Any, source: str) -> Iterator[_Pair]:

@@ -8,7 +8,18 @@ from taxonomy.changes.mapping import NodeMapping
 from taxonomy.graph import Node, Taxonomy
 
 # How certain each kind of match is. Only the first three are facts; the others are guesses that a person may check.
-CERTAINTIES = {"mapping": 1.0, "id": 1.0, "replaced_by": 1.0, "alias": 0.9, "name and place": 0.8, "name": 0.6}
+CERTAINTIES = {
+    "mapping": 1.0,
+    "id": 1.0,
+    "replaced_by": 1.0,
+    "alias": 0.9,
+    "name and place": 0.8,
+    "content": 0.7,
+    "name": 0.6,
+}
+
+
+Content = int | None  # a hash of what lies below; none for a leaf
 
 
 class Match(NamedTuple):
@@ -27,8 +38,9 @@ def match_nodes(before: Taxonomy, after: Taxonomy, mapping: NodeMapping) -> dict
     """Old node id -> its match; removed nodes are missing, or match nothing by an explicit mapping.
 
     Facts first: the mapping, the same id, `replaced_by`. Then, among nodes that no fact speaks of, alias, name and
-    place, and name alone where the name is the only one of its kind on both sides and parents or children agree. Two
-    candidates that are equally good are no match.
+    place, and name alone where the name is the only one of its kind on both sides and parents or children agree; last, by
+    content: what holds the same names below. So a renamed node, or a root put above all, loses nothing below it, though
+    every path changes. Two candidates that are equally good are no match.
     """
     found: dict[str, Match] = {}
     for node in before:
@@ -41,6 +53,7 @@ def match_nodes(before: Taxonomy, after: Taxonomy, mapping: NodeMapping) -> dict
     state.match("alias", _aliases, _name, lambda _old, _new: True)
     state.match("name and place", _name, _name, state.same_place)
     state.match("name", _name, _name, state.same_surroundings)
+    state.match_by_content()
     return found
 
 
@@ -50,6 +63,19 @@ def _name(node: Node) -> tuple[str, ...]:
 
 def _aliases(node: Node) -> tuple[str, ...]:
     return node.aliases
+
+
+def _by_content(taxonomy: Taxonomy, wanted: set[str]) -> dict[Content, list[str]]:
+    """What nodes hold -> the wanted nodes that hold it: for inner nodes the names below, level by level, as a hash."""
+    held: dict[str, Content] = {}
+    for node_id in reversed(list(taxonomy.levels)):  # children before their parents
+        below = sorted((child.name.casefold(), held[child.id] or 0) for child in taxonomy.children(node_id))
+        held[node_id] = hash(tuple(below)) if below else None
+    found: dict[Content, list[str]] = defaultdict(list)
+    for node_id in sorted(wanted):
+        if held[node_id] is not None:
+            found[held[node_id]].append(node_id)
+    return found
 
 
 def _fact(node: Node, after: Taxonomy, mapping: NodeMapping) -> Match | None:
@@ -101,6 +127,33 @@ class _State:
             if node_id not in self._found:
                 levels[level].append(self._before[node_id])
         return [levels[level] for level in sorted(levels)]
+
+    def match_by_content(self) -> None:
+        """Join nodes by what they hold, then what lies below nodes that are joined, until nothing more is found."""
+        while True:
+            before = len(self._found)
+            self._join(_by_content(self._before, self._olds()), _by_content(self._after, self._free))
+            self.match("name and place", _name, _name, self.same_place)
+            self.match("name", _name, _name, self.same_line)
+            if len(self._found) == before:
+                return
+
+    def _olds(self) -> set[str]:
+        return {node.id for node in self._before if node.id not in self._found}
+
+    def _join(self, old: dict[Content, list[str]], new: dict[Content, list[str]]) -> None:
+        for content, ids in old.items():
+            others = new.get(content, [])
+            if len(ids) == 1 and len(others) == 1:
+                self._found[ids[0]] = Match((others[0],), "content")
+                self._free.discard(others[0])
+
+    def same_line(self, old: Node, new: Node) -> bool:
+        """Whether an ancestor of the new node is what one of the old one's parents became: a level was put between."""
+        became = self._became(old.parents)
+        if not old.parents:
+            return bool(self._after.children(new.id)) == bool(self._before.children(old.id))
+        return any(above in became for parent in new.parents for above in self._after[parent].parents)
 
     def same_place(self, old: Node, new: Node) -> bool:
         """Whether the parents of the new node are what the old one's became."""

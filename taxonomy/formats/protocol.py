@@ -15,8 +15,8 @@ class Format(Protocol):
     def name(self) -> str:
         """As `--format` names it."""
 
-    def detect(self, text: str) -> bool:
-        """Whether a file's text looks like this format; quick, and raises nothing."""
+    def detect(self, text: str) -> float:
+        """How well a file's text fits: 0 (or False) for not at all, up to 1 (or True); quick, and raises nothing."""
 
     def parse(self, text: str, source: str) -> Taxonomy:
         """Build the taxonomy; `source` names the file. Raises TaxonomyError, with the line if there is one."""
@@ -27,16 +27,19 @@ class Format(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TextFormat:
-    """A Format put together from functions; without `writer` it is for reading only, without `parser` for writing."""
+    """A Format put together from functions; without `writer` it is for reading only, without `parser` for writing.
+
+    detector: how well a text fits, in [0, 1]; bool does where there are no degrees.
+    """
 
     name: str
-    detector: Callable[[str], bool] | None = None
+    detector: Callable[[str], float] | None = None
     parser: Callable[[str, str], Taxonomy] | None = None
     writer: Callable[[Taxonomy], str] | None = None
 
-    def detect(self, text: str) -> bool:
-        """Whether a file's text looks like this format."""
-        return self.detector is not None and self.detector(text)
+    def detect(self, text: str) -> float:
+        """How well a file's text fits, in [0, 1]."""
+        return 0.0 if self.detector is None else float(self.detector(text))
 
     def parse(self, text: str, source: str) -> Taxonomy:
         """Build the taxonomy. Raises TaxonomyError."""

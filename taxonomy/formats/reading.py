@@ -1,18 +1,43 @@
 """Read a taxonomy file, whose format is found by its content; write one."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from taxonomy.errors import TaxonomyError, first_line
+from taxonomy.errors import TaxonomyError
+from taxonomy.formats.decoding import MAX_FILE_BYTES, decode, read_bytes, read_text
 from taxonomy.formats.folder import taxonomy_of_folder
-from taxonomy.formats.json.text import load_json
+from taxonomy.formats.json.text import forget_json, load_json
+from taxonomy.formats.lookalikes import name_warnings
+from taxonomy.formats.notes import collect_notes
 from taxonomy.formats.protocol import Format, TextFormat
-from taxonomy.formats.registry import detect_format, format_names, get_format, is_builtin
+from taxonomy.formats.refusals import what_was_seen
+from taxonomy.formats.registry import Candidate, format_names, get_format, is_builtin, rank_formats
+from taxonomy.formats.shape import shape_warnings
+from taxonomy.formats.tables.workbook import is_workbook, workbook_text
 from taxonomy.graph import Taxonomy
 
-__all__ = ["MAX_FILE_BYTES", "Format", "TextFormat", "format_names", "read_taxonomy", "read_text", "write_taxonomy"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "Format",
+    "Reading",
+    "TextFormat",
+    "format_names",
+    "inspect_taxonomy",
+    "read_taxonomy",
+    "read_text",
+    "write_taxonomy",
+]
+
+_CLOSE = 0.03  # scores that differ by less are two readings of one file
 
 
-MAX_FILE_BYTES = 256 * 2**20
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A taxonomy, the format it was read in (`folder` for one), and what had to be guessed or looks odd."""
+
+    taxonomy: Taxonomy
+    format: str
+    warnings: tuple[str, ...]
 
 
 def read_taxonomy(path: str | Path, format_name: str | None = None) -> Taxonomy:
@@ -20,16 +45,51 @@ def read_taxonomy(path: str | Path, format_name: str | None = None) -> Taxonomy:
 
     Raises TaxonomyError with the file (and the line, where there is one) on anything wrong with it.
     """
-    path = Path(path)
+    return _read(Path(path), format_name)[0]
+
+
+def inspect_taxonomy(path: str | Path, format_name: str | None = None) -> Reading:
+    """Read as `read_taxonomy` does, and say in which format and with which doubts. Raises TaxonomyError likewise."""
+    with collect_notes() as notes:
+        read, name = _read(Path(path), format_name)
+    return Reading(read, name, (*notes, *shape_warnings(read), *name_warnings(read)))
+
+
+def _read(path: Path, format_name: str | None) -> tuple[Taxonomy, str]:
     if path.is_dir():
-        return taxonomy_of_folder(path)
+        return taxonomy_of_folder(path), "folder"
     known = get_format(format_name) if format_name is not None else None
-    text = read_text(path)
-    found = known or detect_format(text)
-    if found is None:
+    content = read_bytes(path)
+    text = workbook_text(content, str(path)) if is_workbook(content) else decode(content, path)
+    try:
+        if known is not None:
+            return _parse(known, text, path), known.name
+        return _read_best(rank_formats(text), text, path)
+    finally:
+        forget_json()
+
+
+def _read_best(ranked: list[Candidate], text: str, path: Path) -> tuple[Taxonomy, str]:
+    if not ranked:
         if text.lstrip().startswith(("{", "[")):
             load_json(text, str(path))  # says what is wrong with it, if it is no JSON
-        raise TaxonomyError(f"not a taxonomy in any known format ({', '.join(format_names())})", source=path)
+        raise TaxonomyError(
+            f"not a taxonomy in any known format ({', '.join(format_names())}){what_was_seen(text)}", source=path
+        )
+    best = ranked[0]
+    try:
+        return _parse(best.format, text, path), best.format.name
+    except TaxonomyError as error:
+        others = [each for each in ranked[1:] if each.score > best.score - _CLOSE and is_builtin(best.format)]
+        for other in others:
+            try:
+                return _parse(other.format, text, path), other.format.name
+            except TaxonomyError:
+                continue
+        raise error from None
+
+
+def _parse(found: Format, text: str, path: Path) -> Taxonomy:
     try:
         return found.parse(text, str(path))
     except TaxonomyError:
@@ -45,20 +105,3 @@ def read_taxonomy(path: str | Path, format_name: str | None = None) -> Taxonomy:
 def write_taxonomy(taxonomy: Taxonomy, format_name: str) -> str:
     """The taxonomy in a format. Raises TaxonomyError on an unknown format or one that is for reading only."""
     return get_format(format_name).write(taxonomy)
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file of at most MAX_FILE_BYTES. Raises TaxonomyError."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise TaxonomyError(f"larger than {MAX_FILE_BYTES} bytes", source=path)
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TaxonomyError(f"not UTF-8 text (byte {error.start})", source=path) from None
-    except OSError as error:
-        raise TaxonomyError(first_line(error), source=path) from None
-    except ValueError as error:
-        raise TaxonomyError(f"{str(path)!r}: {error}") from None
-    if "\0" in text:
-        raise TaxonomyError("a NUL byte in the text", source=path, line=text[: text.index(chr(0))].count(chr(10)) + 1)
-    return text

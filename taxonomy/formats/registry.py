@@ -4,7 +4,7 @@ import logging
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import cast
+from typing import NamedTuple, cast
 
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.protocol import Format
@@ -13,21 +13,32 @@ log = logging.getLogger("cladist.formats")
 
 ENTRY_POINTS = "cladist.formats"
 
-# The most specific first: the first that detects a file reads it.
+# Of formats that fit a text equally well the first here is taken.
 _MODULES = {
     "canonical-json": "canonical",
-    "nested-json": "json.nested",
-    "json-nodes": "json.node_list",
-    "skos-rdfxml": "skos:RDF_XML",
-    "skos-jsonld": "skos:JSON_LD",
-    "skos-turtle": "skos:TURTLE",
+    "coco": "json.coco",
+    "nested-json": "json.entries:NESTED",
+    "json-nodes": "json.entries:NODES",
+    "json-mapping": "json.mapping",
+    "json-table": "json.table",
+    "json-lines": "json.lines",
+    "yaml": "json.yaml_text",
+    "skos-rdfxml": "rdf.skos:RDF_XML",
+    "skos-jsonld": "rdf.skos:JSON_LD",
+    "skos-turtle": "rdf.skos:TURTLE",
+    "n-triples": "rdf.skos:N_TRIPLES",
+    "obo": "outlines.obo",
     "labels-csv": "tables.labels_csv",
     "csv": "tables.adjacency",
     "tiers": "tables.tiers",
+    "path-column": "tables.path_column",
     "edge-list": "tables.edge_list",
     "path-lines": "tables.path_lines",
-    "graphviz": "graphviz",
-    "html": "html_tree",
+    "outline": "outlines.indented",
+    "newick": "outlines.newick",
+    "graphviz": "outlines.graphviz",
+    "label-studio": "outlines.label_studio",
+    "html": "outlines.html_tree",
 }
 
 
@@ -55,16 +66,26 @@ def is_builtin(known: Format) -> bool:
     return known.name in _MODULES and get_format(known.name) is known
 
 
-def detect_format(text: str) -> Format | None:
-    """The first format that takes the text for its own; plug-ins, which somebody chose to install, come before ours."""
+class Candidate(NamedTuple):
+    """A format that may take a text, and how well it fits, in (0, 1]."""
+
+    format: Format
+    score: float
+
+
+def rank_formats(text: str) -> list[Candidate]:
+    """The formats that take the text, the best first; plug-ins, which somebody chose to install, come before ours."""
+    found: list[Candidate] = []
     for name in sorted(_plugins()):
         try:
             known = get_format(name)
-            if known.detect(text):
-                return known
+            found.append(Candidate(known, float(known.detect(text))))
         except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
             log.warning("format %s is passed over: %s", name, error)
-    return next((known for known in map(get_format, _MODULES) if known.detect(text)), None)
+    theirs = sorted(found, key=lambda candidate: -candidate.score)
+    ours = [Candidate(known, float(known.detect(text))) for known in map(get_format, _MODULES)]
+    ranked = [*theirs, *sorted(ours, key=lambda candidate: -candidate.score)]
+    return [candidate for candidate in ranked if candidate.score > 0]
 
 
 @cache

@@ -1,18 +1,26 @@
 """JSON of strangers: one clear error, and only texts that are Unicode."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from taxonomy.errors import TaxonomyError
 
-NAME_KEYS = ("name", "LabelName", "label", "title", "text", "prefLabel", "display_name", "displayName")
-ID_KEYS = ("id", "node_id", "uid", "key", "code", "@id", "identifier", "full_id")
+
+@lru_cache(maxsize=1)
+def _parsed(text: str) -> Any:
+    return json.loads(text)
+
+
+def forget_json() -> None:
+    """Let go of the text that was parsed last, which detection and reading share."""
+    _parsed.cache_clear()
 
 
 def parse_json(text: str, source: str) -> Any:
-    """The value of a JSON text. Raises TaxonomyError, with the line, on anything else."""
+    """The value of a JSON text, shared and not to be changed. Raises TaxonomyError, with the line, on anything else."""
     try:
-        return json.loads(text)
+        return _parsed(text)
     except json.JSONDecodeError as error:
         raise TaxonomyError(f"not JSON: {error.msg}", source=source, line=error.lineno) from None
     except ValueError as error:
@@ -42,14 +50,3 @@ def try_json(text: str) -> Any:
         return load_json(text, "")
     except TaxonomyError:
         return None
-
-
-def text_of(entry: dict[str, Any], keys: tuple[str, ...]) -> str | None:
-    """The text under the first of the keys that the entry has; numbers count as text. Raises TaxonomyError."""
-    for key in keys:
-        if key in entry:
-            value = entry[key]
-            if isinstance(value, bool) or not isinstance(value, (str, int)):
-                raise TaxonomyError(f"{key!r} is no text: {value!r:.60}")
-            return str(value)
-    return None

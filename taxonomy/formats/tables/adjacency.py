@@ -1,6 +1,7 @@
-"""CSV or TSV with a header: one row a node with its id, its name and the ids of its parents; and what Cladist writes.
+"""CSV or TSV with a header that titles a parent column: one row a node; and what Cladist writes.
 
-Several parents stand in one cell, joined by `|` or `;`, or in rows of their own that repeat id and name. IAB's content
+A node is named by an id, a name, or a child column; the parent column holds what the others are called by. Several
+parents stand in one cell, joined by `|` or `;`, or in rows of their own that repeat id and name. IAB's content
 taxonomies are such files: two header rows, a `Parent` column, and tier columns that say the same once more. Theirs have
 siblings of one name (Antarctica, twice, in 2.2): in a file with tier columns the second is named `Antarctica (1227)`,
 with the shared name as an alias. Elsewhere such siblings are refused.
@@ -11,73 +12,64 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
-from typing import NamedTuple
+from typing import Any
 
 from taxonomy.errors import TaxonomyError, located
 from taxonomy.formats.protocol import TextFormat
+from taxonomy.formats.records import Record, link, own_parents_dropped
 from taxonomy.formats.tables import tiers
-from taxonomy.formats.tables.delimited import DELIMITERS, Row, first_rows, plain, read_rows
+from taxonomy.formats.tables.delimited import Header, Row, find_header, read_rows, sample_rows
+from taxonomy.formats.vocabulary import NO_PARENT, edge_columns, field_columns
 from taxonomy.graph import Node, Taxonomy, tidy
 
-_TITLES: Mapping[str, frozenset[str]] = {
-    "id": frozenset({"id", "node id", "unique id", "uid", "identifier", "category id", "taxonomy id", "node", "code"}),
-    "name": frozenset({"name", "label", "title", "category", "category name", "node name", "display name", "value"}),
-    "parents": frozenset(
-        {
-            "parent",
-            "parents",
-            "parent id",
-            "parent ids",
-            "parents ids",
-            "parent node",
-            "parent code",
-            "parent unique id",
-            "broader",
-        }
-    ),
-    "aliases": frozenset({"aliases", "alias", "synonyms", "alt labels"}),
-    "names": frozenset({"names"}),
-    "description": frozenset({"description", "definition"}),
-    "assignable": frozenset({"assignable"}),
-    "deprecated": frozenset({"deprecated"}),
-    "replaced_by": frozenset({"replaced by"}),
-    "part_of": frozenset({"part of"}),
-}
+Columns = Mapping[str, int]
+
+_FIELDS = (
+    "id",
+    "name",
+    "parents",
+    "aliases",
+    "names",
+    "description",
+    "assignable",
+    "deprecated",
+    "replaced_by",
+    "part_of",
+)
 _LISTS = ("parents", "aliases", "part_of")
-_NO_PARENT = frozenset(
-    {"0", "-1", "null", "none", "nan", "\\n", "root"}
-)  # as exports write it, where no node has such an id
-_TRUE, _FALSE = frozenset({"true", "yes", "1", "x"}), frozenset({"", "false", "no", "0"})
+_TRUE, _FALSE = frozenset({"true", "yes", "1", "x", "t", "y"}), frozenset({"", "false", "no", "0", "f", "n"})
+_SCORE, _EMPTY_SCORE = 0.9, 0.2  # the lower one for a parent column without a parent
 
 
-class _Header(NamedTuple):
-    delimiter: str
-    line: int
-    width: int
-    columns: Mapping[str, int]
-
-
-def detect(text: str) -> bool:
-    """Whether one of the first rows titles an id and a parent column."""
-    return _header(text) is not None
+def detect(text: str) -> float:
+    """Whether one of the first rows titles a parent column and a node's."""
+    header = find_header(text, _columns)
+    if header is None:
+        return 0.0
+    rows = [row for row in sample_rows(text, header.delimiter) if row.line > header.line]
+    named = any(row.cell(header.columns["parents"]).casefold() not in NO_PARENT for row in rows)
+    return _SCORE if named or len(header.titles) <= len(header.columns) else _EMPTY_SCORE
 
 
 def parse(text: str, source: str) -> Taxonomy:
     """Build the taxonomy. Raises TaxonomyError, with the line, on a missing header or a cell that cannot be read."""
-    header = _header(text)
+    header = find_header(text, _columns)
     if header is None:
         raise TaxonomyError("expected a header with the columns id, name and parent", source=source, line=1)
     rows = [row for row in read_rows(text, source, header.delimiter) if row.line > header.line]
-    known = {tidy(row.cell(header.columns["id"])) for row in rows}
-    nodes = _merged(_nodes(rows, header, known, source))
-    return Taxonomy(_told_apart(nodes) if tiers.detect(text) else nodes, source)
+    known = {
+        tidy(row.cell(header.columns[field])) for row in rows for field in ("id", "name") if field in header.columns
+    }
+    records = list(_records(rows, header, known, source))
+    nodes = link(own_parents_dropped(records), source)
+    return Taxonomy(_told_apart(nodes) if tiers.detect_header(text) else nodes, source)
 
 
 def write(taxonomy: Taxonomy) -> str:
     """CSV that reads back as the same release; columns that no node needs are left out."""
     table = [_cells(node, taxonomy) for node in taxonomy]
     always = ("id", "name", "parents")
-    columns = [*always, *(key for key in _TITLES if key not in always and any(row[key] for row in table))]
+    columns = [*always, *(key for key in _FIELDS if key not in always and any(row[key] for row in table))]
     stream = StringIO(newline="")
     writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -85,63 +77,50 @@ def write(taxonomy: Taxonomy) -> str:
     return stream.getvalue()
 
 
-def _header(text: str) -> _Header | None:
-    for delimiter in DELIMITERS:
-        for row in first_rows(text, delimiter):
-            titles = [plain(title) for title in row.cells]
-            columns = {
-                field: next(place for place, title in enumerate(titles) if title in known)
-                for field, known in _TITLES.items()
-                if known & set(titles)
-            }
-            if {"id", "parents"} <= columns.keys():
-                return _Header(delimiter, row.line, len(titles), columns)
+def _columns(titles: tuple[str, ...]) -> Columns | None:
+    edges = edge_columns(titles)
+    if edges is not None:
+        found = dict(field_columns(titles))
+        parent, child = edges
+        others = {
+            field: place for field, place in found.items() if place not in edges and field not in ("id", "name", "path")
+        }
+        return {**others, "name": child, "parents": parent}
+    found = {field: place for field, place in field_columns(titles).items() if field not in ("path", "child")}
+    if "parents" in found and ({"id", "name"} & found.keys()):
+        return found
     return None
 
 
-def _nodes(rows: Sequence[Row], header: _Header, known: set[str], source: str) -> Iterator[Node]:
+def _records(rows: Sequence[Row], header: Header[Columns], known: set[str], source: str) -> Iterator[Record]:
     for row in rows:
-        with located(source, row.line):
-            node = _node(row, header, known)
-        yield node
-
-
-def _node(row: Row, header: _Header, known: set[str]) -> Node:
-    if len(row.cells) > header.width and any(row.cells[header.width :]):
-        raise TaxonomyError(f"{len(row.cells)} fields, more than the header's {header.width}")
-    cells = {field: row.cell(place) for field, place in header.columns.items()}
-    return Node(
-        id=cells["id"],
-        name=cells.get("name", cells["id"]),
-        parents=_list(cells["parents"], known),
-        aliases=_list(cells.get("aliases", ""), frozenset()),
-        names=_names(cells.get("names", "")),
-        description=cells.get("description", ""),
-        assignable=_flag(cells.get("assignable", "")),
-        deprecated=_flag(cells.get("deprecated", "")),
-        replaced_by=cells.get("replaced_by") or None,
-        part_of=_list(cells.get("part_of", ""), known),
-        line=row.line,
-    )
-
-
-def _merged(nodes: Iterator[Node]) -> Iterator[Node]:
-    """Rows that repeat a node with another parent are one node; other repetitions are left for Taxonomy to refuse."""
-    first: dict[str, Node] = {}
-    others: list[Node] = []
-    for node in nodes:
-        known = first.setdefault(node.id, node)
-        if known is node:
+        if row.cells[0].startswith("#") and not any(row.cells[1:]):
             continue
-        if known.name == node.name and node.parents and not set(node.parents) <= set(known.parents):
-            first[node.id] = replace(known, parents=(*known.parents, *node.parents))
-        else:
-            others.append(node)
-    yield from first.values()
-    yield from others
+        with located(source, row.line):
+            record = _record(row, header, known)
+        yield record
 
 
-def _told_apart(nodes: Iterator[Node]) -> Iterator[Node]:
+def _record(row: Row, header: Header[Columns], known: set[str]) -> Record:
+    width = len(header.titles)
+    if len(row.cells) > width and any(row.cells[width:]):
+        raise TaxonomyError(f"{len(row.cells)} fields, more than the header's {width}")
+    cells = {field: row.cell(place) for field, place in header.columns.items()}
+    fields: dict[str, Any] = {
+        "aliases": _list(cells.get("aliases", ""), frozenset()),
+        "names": _names(cells.get("names", "")),
+        "description": cells.get("description", ""),
+        "assignable": _flag(cells.get("assignable", "")),
+        "deprecated": _flag(cells.get("deprecated", "")),
+        "replaced_by": cells.get("replaced_by") or None,
+        "part_of": _list(cells.get("part_of", ""), known),
+    }
+    name = cells.get("name", cells.get("id", ""))
+    keys = {str(place): cell for place, cell in enumerate(row.cells) if place != header.columns["parents"]}
+    return Record(cells.get("id", ""), name, _list(cells["parents"], known), fields, row.line, keys=keys)
+
+
+def _told_apart(nodes: Sequence[Node]) -> Iterator[Node]:
     met: set[tuple[tuple[str, ...], str]] = set()
     for node in nodes:
         if (node.parents, node.name) in met:
@@ -154,17 +133,17 @@ def _told_apart(nodes: Iterator[Node]) -> Iterator[Node]:
 def _list(cell: str, known: set[str] | frozenset[str]) -> tuple[str, ...]:
     if not cell or tidy(cell) in known:
         return (cell,) if cell else ()
-    if known and cell.lower() in _NO_PARENT:
-        return ()
     if cell.startswith("["):
         try:
             values = json.loads(cell)
         except (ValueError, RecursionError):
             values = None
-        if isinstance(values, list) and all(isinstance(value, str) for value in values):
-            return tuple(_unicode(value) for value in values)
+        if isinstance(values, list) and all(isinstance(value, (str, int)) for value in values):
+            return tuple(_unicode(str(value)) for value in values)
     separator = "|" if "|" in cell else ";"
-    return tuple(part.strip() for part in cell.split(separator) if part.strip())
+    parts = tuple(part.strip() for part in cell.split(separator) if part.strip())
+    commas = tuple(part.strip() for part in cell.split(",") if part.strip())
+    return commas if len(commas) > 1 and set(map(tidy, commas)) <= known else parts
 
 
 def _names(cell: str) -> dict[str, str]:
@@ -208,8 +187,8 @@ def _cells(node: Node, taxonomy: Taxonomy) -> dict[str, str]:
 def _joined(values: Sequence[str], taxonomy: Taxonomy) -> str:
     """Joined by |, or as JSON where a reader would take that apart differently."""
     joined = "|".join(values)
-    plain_text = all(value and not set(value) & set("|;") and not value.startswith("[") for value in values)
-    misread = joined.lower() in _NO_PARENT or (len(values) > 1 and joined in taxonomy)
+    plain_text = all(value and not set(value) & set("|;,") and not value.startswith("[") for value in values)
+    misread = joined.lower() in NO_PARENT or (len(values) > 1 and joined in taxonomy)
     return joined if plain_text and not misread else json.dumps(list(values), ensure_ascii=False) if values else ""
 
 

@@ -1,17 +1,23 @@
-"""Rows of delimited text: the delimiter is found, every row knows its line."""
+"""Rows of delimited text: every row knows its line, and the head of a file is where a header may be."""
 
 import csv
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from io import StringIO
 from itertools import islice
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.vocabulary import plain
+
+__all__ = ["DELIMITERS", "Header", "Row", "find_header", "first_rows", "no_table", "plain", "read_rows", "sample_rows"]
 
 DELIMITERS = ("\t", ",", ";", "|")
-_HEADER_ROWS = 5  # a header is looked for in the first rows: some files have a title above it
+_HEADER_ROWS = 8  # a header is looked for in the first rows: some files have a title above it
+_SAMPLE_LINES = 5000
+_MAX_FIELD = 2**24  # characters in one cell
+
+T = TypeVar("T")
 
 
 class Row(NamedTuple):
@@ -20,13 +26,23 @@ class Row(NamedTuple):
     line: int
     cells: Sequence[str]
 
-    def cell(self, column: int) -> str:
-        """A cell, blank where the row is too short."""
-        return self.cells[column] if column < len(self.cells) else ""
+    def cell(self, column: int | None) -> str:
+        """A cell, blank where the row is too short or there is no such column."""
+        return self.cells[column] if column is not None and column < len(self.cells) else ""
+
+
+class Header(NamedTuple, Generic[T]):
+    """Where a header is, how the cells are told apart, and what its titles were taken for."""
+
+    delimiter: str
+    line: int
+    titles: Sequence[str]
+    columns: T
 
 
 def read_rows(text: str, source: str, delimiter: str) -> Iterator[Row]:
     """Yield the rows that are not blank. Raises TaxonomyError, with the line, on quoting that does not add up."""
+    csv.field_size_limit(_MAX_FIELD)
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
@@ -39,14 +55,31 @@ def read_rows(text: str, source: str, delimiter: str) -> Iterator[Row]:
 
 def first_rows(text: str, delimiter: str) -> list[Row]:
     """The rows among which a header may be, as far as they can be read."""
-    head = "".join(islice(StringIO(text, newline=""), 4 * _HEADER_ROWS))
+    return list(islice(sample_rows(text, delimiter, 4 * _HEADER_ROWS), _HEADER_ROWS))
+
+
+def sample_rows(text: str, delimiter: str, lines: int = _SAMPLE_LINES) -> list[Row]:
+    """The rows of the first lines, as far as they can be read."""
+    head = "".join(islice(StringIO(text, newline=""), lines))
     found: list[Row] = []
     with suppress(TaxonomyError):
-        found.extend(islice(read_rows(head, "", delimiter), _HEADER_ROWS))
+        found.extend(read_rows(head, "", delimiter))
     return found
 
 
-def plain(title: str) -> str:
-    """A column's title without case, punctuation and double spaces: `Unique_ID` -> `unique id`."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title)
-    return " ".join(re.sub(r"[^0-9a-z]+", " ", spaced.lower()).split())
+def no_table(text: str) -> bool:
+    """Whether the text begins as JSON, XML or Turtle does."""
+    return text.lstrip()[:1] in ("{", "[", "<", "@", "")
+
+
+def find_header(text: str, columns_of: Callable[[tuple[str, ...]], T | None]) -> "Header[T] | None":
+    """The first row whose plain titles `columns_of` knows what to do with; None where there is no such row."""
+    if no_table(text):
+        return None
+    for delimiter in DELIMITERS:
+        for row in first_rows(text, delimiter):
+            titles = tuple(plain(title) for title in row.cells)
+            columns = columns_of(titles) if len(titles) > 1 else None
+            if columns is not None:
+                return Header(delimiter, row.line, titles, columns)
+    return None

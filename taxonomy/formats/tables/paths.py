@@ -1,35 +1,42 @@
 """Trees made of paths: what path lines, tier columns, labels and folders have in common."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from taxonomy.errors import TaxonomyError, located
 from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy
 
 
 def taxonomy_of_paths(
-    paths: Iterable[tuple[int, tuple[str, ...], str]], source: str, *, unique: bool = False
+    paths: Iterable[tuple[int, tuple[str, ...], str]],
+    source: str,
+    *,
+    unique: bool = False,
+    ids: Mapping[tuple[str, ...], str] = MappingProxyType({}),
 ) -> Taxonomy:
     """A tree of paths; `paths` holds (line or 0, names, id or blank). A node without an id is known by its path.
 
+    ids: path -> id, for paths that no line gives one.
+
     With `unique`, raises TaxonomyError when a path is given twice; always on a blank name, and on two ids of one path.
     """
-    ids: dict[tuple[str, ...], str] = {}
+    known_ids = dict(ids)
     lines: dict[tuple[str, ...], int] = {}
     given: dict[tuple[str, ...], int] = {}
     for line, names, node_id in paths:
         with located(source, line or None):
             _refuse_bad_path(names)
-            if names in given and (unique or node_id not in ("", ids.get(names, ""))):
+            if names in given and (unique or node_id not in ("", known_ids.get(names, ""))):
                 first = f" on line {given[names]}" if given[names] else ""
                 raise TaxonomyError(f"path {PATH_SEPARATOR.join(names)!r} was given{first} already")
         given.setdefault(names, line)
         if node_id:
-            ids[names] = node_id
+            known_ids[names] = node_id
         for end in range(len(names), 0, -1):
             if names[:end] in lines:
                 break
             lines[names[:end]] = line
-    known = {names: ids.get(names) or PATH_SEPARATOR.join(names) for names in lines}
+    known = {names: known_ids.get(names) or PATH_SEPARATOR.join(names) for names in lines}
     return Taxonomy(
         (
             Node(known[names], names[-1], (known[names[:-1]],) if len(names) > 1 else (), line=line or None)

@@ -114,7 +114,7 @@ def test_a_file_without_a_header_is_refused(read: Read, text: str) -> None:
         read(text)
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, b"\x80"])
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes | None) -> None:
     """A missing file and one that is not UTF-8: the message names the file."""
     if content is not None:
@@ -156,3 +156,37 @@ def test_label_positions_are_places_in_the_hierarchy(read: Read) -> None:
     assert [hierarchy.node_ids[position] for position in label_positions(samples, hierarchy)] == ["c", "s"]
     with pytest.raises(TaxonomyError, match="no node has the id 'c'"):
         label_positions(samples, Hierarchy.compile(Taxonomy([Node("s", "Shoes")])))
+
+
+def test_columns_that_contradict_each_other(read: Read) -> None:
+    assert read("image,node,path\n1.jpg,b,Shoes > Boots\n").samples[0].node_id == "b"
+    with pytest.raises(ManifestError, match=r"line 2: the node 'c' and the path 'Shoes > Boots' are not the same"):
+        read("image,node,path\n1.jpg,c,Shoes > Boots\n")
+
+
+@pytest.mark.parametrize("label", ["b", "Boots", "Shoes > Boots"])
+def test_a_label_is_an_id_a_name_or_a_path(read: Read, label: str) -> None:
+    assert read(f"Filename;Label\n1.jpg;{label}\n").samples[0].node_id == "b"
+
+
+def test_rows_of_one_image_are_one_sample_with_several_labels(read: Read, tmp_path: Path) -> None:
+    """The long format of several labels; in single-label mode they stay two samples."""
+    assert len(read("image,node\n1.jpg,b\n1.jpg,c\n2.jpg,b\n").samples) == 3
+    manifest = read_manifest(tmp_path / "labels.csv", TAXONOMY, multi_label=True)
+    assert [sample.node_ids for sample in manifest.samples] == [("b", "c"), ("b",)]
+
+
+def test_an_image_folder_is_a_manifest(tmp_path: Path) -> None:
+    """Folders are paths; train and val above them are splits."""
+    for name in ("train/Shoes/Boots/1.jpg", "val/Shoes/Clogs/2.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
+    samples = read_manifest(tmp_path, TAXONOMY).samples
+    assert [(s.image.name, s.node_id, s.split) for s in samples] == [("1.jpg", "b", "train"), ("2.jpg", "c", "val")]
+
+
+def test_a_coco_file_is_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(b"x")
+    text = '{"images":[{"id":5,"file_name":"1.jpg"}],"annotations":[{"image_id":5,"category_id":"b"}],"categories":[]}'
+    (tmp_path / "labels.json").write_text(text)
+    assert [sample.node_id for sample in read_manifest(tmp_path / "labels.json", TAXONOMY).samples] == ["b"]

@@ -1,7 +1,12 @@
 """A labels.csv as the source of a taxonomy."""
 
+import json
+
 import pytest
 from fixture_types import Read, Refusal
+
+from taxonomy.formats.notes import collect_notes
+from taxonomy.formats.tables.labels_csv import read_rows
 
 HEADER_HINT = "line 1: expected a header with 'image' and 'path' or 'node' (and 'split', 'weight' if you like), found "
 
@@ -33,8 +38,8 @@ def test_a_byte_order_mark_before_the_header(read: Read) -> None:
     ("text", "found"),
     [
         ("1.jpg,A > B\n2.jpg,A > C\n", "'1.jpg, A > B'"),
-        ("image,label\n1.jpg,A\n", "'image, label'"),
-        ("file,path\n1.jpg,A\n", "'file, path'"),
+        ("image,shade\n1.jpg,A\n", "'image, shade'"),
+        ("thing,path\n1.jpg,A\n", "'thing, path'"),
         ("", "''"),
     ],
 )
@@ -76,3 +81,39 @@ def test_two_spellings_of_one_name_are_one_node(read: Read, other: str) -> None:
 def test_a_quoted_header_is_detected(read: Read) -> None:
     """As many programs write it."""
     assert [node.name for node in read('"image","path"\n"1.jpg","A > B"\n')] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Image;Path\n1.jpg;Fruit > Apple\n2.jpg;Fruit > Pear\n",
+        "filename\tLabel\n1.jpg\tFruit/Apple\n2.jpg\tFruit/Pear\n",
+        "IMAGE|SPLIT|PATH\n1.jpg|train|Fruit::Apple\n2.jpg|val|Fruit::Pear\n",
+        "file,class\n1.jpg,Fruit|Apple\n2.jpg,Fruit|Pear\n",
+    ],
+)
+def test_any_delimiter_case_and_separator(read: Read, text: str) -> None:
+    """A path is a path, whatever separates its names: never flat classes."""
+    assert [node.id for node in read(text, "labels-csv")] == ["Fruit", "Fruit > Apple", "Fruit > Pear"]
+
+
+def test_a_few_slashes_are_reported_and_not_split() -> None:
+    """One name of four with a slash is a name, and whoever reads is told."""
+    rows = "image,label\n1.jpg,Food/Drink\n2.jpg,Cars\n3.jpg,Toys\n4.jpg,Art\n"
+    with collect_notes() as notes:
+        assert [row["label"] for _, row in read_rows(rows, "x")][0] == "Food/Drink"
+    assert notes == ["1 of 4 labels hold '/', too few for a separator: these names were not split"]
+
+
+def test_a_label_studio_export(read: Read) -> None:
+    task = {
+        "id": 7,
+        "data": {"image": "/data/local-files/?d=a/1.jpg"},
+        "annotations": [{"result": [{"value": {"taxonomy": [["Fruit", "Apple"], ["Veg"]]}}]}],
+    }
+    text = json.dumps([task])
+    assert [row for _, row in read_rows(text, "x")] == [
+        {"image": "a/1.jpg", "path": "Fruit > Apple"},
+        {"image": "a/1.jpg", "path": "Veg"},
+    ]
+    assert [node.id for node in read(text)] == ["Fruit", "Fruit > Apple", "Veg"]

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from taxonomy import Hierarchy, Taxonomy, read_taxonomy
 from taxonomy.errors import first_line
-from taxonomy.formats.reading import write_taxonomy
+from taxonomy.formats.reading import inspect_taxonomy, write_taxonomy
 from worker.cli.options import file_type, json_option
 from worker.cli.output import print_json, print_table
 
@@ -22,9 +23,9 @@ _format_option = click.option(
 @json_option
 def check(*, file: Path, format_name: str | None, as_json: bool) -> None:
     """Say whether FILE is a sound taxonomy, and count what it holds."""
-    read = read_taxonomy(file, format_name)
-    hierarchy = Hierarchy.compile(read)
-    counts = {
+    reading = inspect_taxonomy(file, format_name)
+    read, hierarchy = reading.taxonomy, Hierarchy.compile(reading.taxonomy)
+    counts: dict[str, Any] = {
         "nodes": len(read),
         "edges": len(hierarchy.edges),
         "roots": len(read.roots),
@@ -33,9 +34,11 @@ def check(*, file: Path, format_name: str | None, as_json: bool) -> None:
         "release": hierarchy.release,
     }
     if as_json:
-        print_json(counts)
-    else:
-        print_table(str(file), ("what", "count"), list(counts.items()))
+        print_json({**counts, "format": reading.format, "warnings": list(reading.warnings)})
+        return
+    print_table(str(file), ("what", "count"), list({**counts, "format": reading.format}.items()))
+    for warning in reading.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 @click.command()

@@ -1,10 +1,16 @@
-"""One HTML page that stands alone: the tree, to be folded and searched; written, not read."""
+"""One HTML page that stands alone: the tree, to be folded and searched; written, and read back from the data it carries."""
 
 from collections.abc import Iterator
 from html import escape
 
+from taxonomy.errors import TaxonomyError
+from taxonomy.formats import canonical
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy
+from taxonomy.release import canonical_json
+
+_DATA = '<script type="application/json" id="taxonomy">'
+_LESS = "\\u003c"  # so that no name ends the element
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -38,7 +44,21 @@ def write(taxonomy: Taxonomy) -> str:
     counts = f"{len(taxonomy)} nodes, {len(taxonomy.roots)} roots, {len(taxonomy.leaves)} leaves"
     head = f'<strong>{escape(counts)}</strong> <input type="search" placeholder="Search names, aliases, ids" autofocus>'
     body = "".join(_items(taxonomy))
-    return f'{_HEAD}{head} <span id="found" class="n"></span></header><main><ul>{body}</ul>{_TAIL}'
+    data = f"{_DATA}{canonical_json(taxonomy).replace('<', _LESS)}</script>"
+    return f'{_HEAD}{head} <span id="found" class="n"></span></header><main><ul>{body}</ul>{data}{_TAIL}'
+
+
+def detect(text: str) -> float:
+    """Whether it is a page of ours, with its data."""
+    return float(_DATA in text)
+
+
+def parse(text: str, source: str) -> Taxonomy:
+    """The taxonomy of a page of ours. Raises TaxonomyError on any other page."""
+    _, found, rest = text.partition(_DATA)
+    if not found:
+        raise TaxonomyError("not a page that Cladist wrote", source=source)
+    return canonical.parse(rest.partition("</script>")[0], source)
 
 
 def _items(taxonomy: Taxonomy) -> Iterator[str]:
@@ -70,4 +90,4 @@ def _label(node: Node, note: str) -> str:
     return f'<span class="{marks}" title="{title}">{escape(node.name)}</span> <span class="n">{escape(note)}</span>'
 
 
-FORMAT = TextFormat("html", writer=write)
+FORMAT = TextFormat("html", detect, parse, write)

@@ -1,21 +1,24 @@
-"""SKOS concepts in Turtle, RDF/XML and JSON-LD, by rdflib, which is imported when such a file is met.
+"""SKOS concepts and OWL classes in Turtle, N-Triples, RDF/XML and JSON-LD, by rdflib, imported when such a file is met.
 
 prefLabel by language is the name and `names`, altLabel the aliases, broader and narrower the edges, owl:deprecated and
 dcterms:isReplacedBy what they say. The id is skos:notation, else what follows the last # or / of the concept's address.
-Nothing is fetched: documents that name a remote context, a document type or an entity are refused.
+Only concepts are nodes: schemes, collections and whatever else has a label are not. Nothing is fetched: documents that name a remote context, a document type or an entity are refused.
 """
 
 import json
 import logging
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from taxonomy.errors import TaxonomyError, first_line
 from taxonomy.formats.json.text import load_json
 from taxonomy.formats.protocol import TextFormat
+from taxonomy.formats.rdf import owl
+from taxonomy.formats.rdf.guards import MAX_NESTING, refuse_entities, refuse_nesting, refuse_remote
+from taxonomy.formats.xml_text import elements, is_xml
 from taxonomy.graph import Node, Taxonomy
 
 if TYPE_CHECKING:
@@ -24,46 +27,66 @@ if TYPE_CHECKING:
 _SKOS = "http://www.w3.org/2004/02/skos/core#"
 _OWN = "https://cladist.dev/ns#"  # what SKOS has no word for
 _BASE = "urn:cladist:node:"
-_SKOS_MARK = "w3.org/2004/02/skos/core#"
-_MAX_NESTING = 200
+_MARKS = re.compile(r"w3\.org/(?:2004/02/skos/core#|2002/07/owl#|2000/01/rdf-schema#)|w3\.org/2008/05/skos-xl#")
+_TRIPLE = re.compile(r"^\s*(?:<[^<>\s]*>|_:\S+)\s+<[^<>\s]*>\s+.*\.\s*(?:#.*)?$")
+_SCORE, _OWL_SCORE = 0.96, 0.94
 
 
-def detect_turtle(text: str) -> bool:
-    """Whether it names SKOS and is neither XML nor JSON."""
-    return _SKOS_MARK in text and not text.lstrip().startswith(("<?xml", "<rdf", "<!", "{", "["))
+def detect_turtle(text: str) -> float:
+    """Whether it names SKOS, or OWL or RDFS classes, and is neither XML nor JSON nor N-Triples."""
+    if (
+        (is_xml(text) and not text.lstrip().startswith("<http"))
+        or text.lstrip()[:1] in ("{", "[")
+        or detect_triples(text)
+    ):
+        return 0.0
+    return _score(text) if _MARKS.search(text) and ("@prefix" in text or "PREFIX" in text or "<http" in text) else 0.0
 
 
-def detect_xml(text: str) -> bool:
-    """Whether it is XML that names SKOS."""
-    return _SKOS_MARK in text and text.lstrip().startswith(("<?xml", "<rdf", "<!"))
+def detect_triples(text: str) -> float:
+    """Whether its first lines are triples, or quads, that name SKOS or OWL."""
+    lines = [line for line in text[:20_000].splitlines()[:-1][:20] if line.strip() and not line.startswith("#")]
+    if not lines:
+        lines = [line for line in text[:20_000].splitlines() if line.strip() and not line.startswith("#")]
+    is_triples = bool(lines) and all(_TRIPLE.match(line) for line in lines)
+    return _score(text) + 0.01 if is_triples and _MARKS.search(text) else 0.0
 
 
-def detect_jsonld(text: str) -> bool:
-    """Whether it is JSON with a context or ids that names SKOS."""
-    return text.lstrip().startswith(("{", "[")) and _SKOS_MARK in text and '"@' in text
+def detect_xml(text: str) -> float:
+    """Whether it is XML that names SKOS, or OWL or RDFS classes."""
+    return _score(text) if is_xml(text) and ("<rdf:" in text or "rdf-syntax-ns#" in text or _SKOS in text) else 0.0
+
+
+def detect_jsonld(text: str) -> float:
+    """Whether it is JSON with a context or ids that names SKOS or OWL."""
+    return _score(text) if text.lstrip().startswith(("{", "[")) and _MARKS.search(text) and '"@' in text else 0.0
 
 
 def parse_turtle(text: str, source: str) -> Taxonomy:
     """Build the taxonomy from Turtle. Raises TaxonomyError."""
-    _refuse_nesting(text, "[(", "])", source)
+    refuse_nesting(text, "[(", "])", source)
     return _taxonomy(_graph(text, "turtle", source), source)
+
+
+def parse_triples(text: str, source: str) -> Taxonomy:
+    """Build the taxonomy from N-Triples or N-Quads. Raises TaxonomyError."""
+    return _taxonomy(_graph(text, "nquads", source), source)
 
 
 def parse_xml(text: str, source: str) -> Taxonomy:
     """Build the taxonomy from RDF/XML. Raises TaxonomyError; also on a document type, which is where entities live."""
-    found = re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE)
-    if found:
-        line = text.count("\n", 0, found.start()) + 1
-        raise TaxonomyError("document types and entities are refused", source=source, line=line)
-    if _xml_depth(text) > _MAX_NESTING:
-        raise TaxonomyError(f"nested more than {_MAX_NESTING} elements deep", source=source)
+    if re.search(r"<!\s*(DOCTYPE|ENTITY)", text, re.IGNORECASE) is None:
+        for _ in elements(text, source, MAX_NESTING):
+            break
+    else:
+        refuse_entities(text, source)
     return _taxonomy(_graph(text, "xml", source), source)
 
 
 def parse_jsonld(text: str, source: str) -> Taxonomy:
     """Build the taxonomy from JSON-LD. Raises TaxonomyError; also on a context that would have to be fetched."""
-    _refuse_nesting(text, "[{", "]}", source)
-    _refuse_remote(load_json(text, source), source)
+    refuse_nesting(text, "[{", "]}", source)
+    refuse_remote(load_json(text, source), source)
     return _taxonomy(_graph(text, "json-ld", source), source)
 
 
@@ -97,19 +120,28 @@ def write_turtle(taxonomy: Taxonomy) -> str:
     return graph.serialize(format="turtle")
 
 
+def _score(text: str) -> float:
+    return _SCORE if _SKOS in text else _OWL_SCORE
+
+
 def _graph(text: str, form: str, source: str) -> "Graph":
-    from rdflib import Graph  # noqa: PLC0415 (lazy: half a second)
+    from rdflib import Dataset, Graph  # noqa: PLC0415 (lazy: half a second)
 
     logging.getLogger("rdflib").setLevel(logging.ERROR)  # its advice on odd literals; what is wrong raises
-    graph = Graph()
+    graph, named = Graph(), Dataset()
+    into = named if form in ("json-ld", "nquads") else graph
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # inside rdflib
-            graph.parse(data=text, format=form, publicID=_BASE)
+            into.parse(data=text, format=form, publicID=_BASE)
+            for subject, predicate, value, _ in named.quads():  # all graphs are one
+                graph.add((subject, predicate, value))
     except Exception as error:  # noqa: BLE001 (each driver raises errors of its own)
         line = getattr(error, "lines", None)
         line = line + 1 if isinstance(line, int) else _line_of(error)
-        raise TaxonomyError(f"not SKOS in {form}: {first_line(error):.120}", source=source, line=line or None) from None
+        raise TaxonomyError(
+            f"not SKOS or OWL in {form}: {first_line(error):.120}", source=source, line=line or None
+        ) from None
     return graph
 
 
@@ -120,9 +152,14 @@ def _line_of(error: Exception) -> int | None:
 
 
 def _taxonomy(graph: "Graph", source: str) -> Taxonomy:
-    from rdflib import RDF, SKOS  # noqa: PLC0415 (lazy)
+    from rdflib import SKOS  # noqa: PLC0415 (lazy)
 
-    concepts = set(graph.subjects(RDF.type, SKOS.Concept)) | set(graph.subjects(SKOS.prefLabel))
+    concepts = concepts_of(graph)
+    if not concepts:
+        classes = owl.taxonomy_of_classes(graph, source)
+        if classes is None:
+            raise TaxonomyError("no SKOS concept and no class", source=source)
+        return classes
     for predicate, kind in ((SKOS.broader, "unknown parent"), (SKOS.narrower, "unknown child")):
         for subject, value in graph.subject_objects(predicate):
             if value not in concepts or subject not in concepts:
@@ -131,6 +168,20 @@ def _taxonomy(graph: "Graph", source: str) -> Taxonomy:
     if len(set(ids.values())) < len(ids):
         ids = {concept: str(concept) for concept in concepts}  # notations or ends of addresses that are not unique
     return Taxonomy((_node(graph, concept, ids, source) for concept in sorted(concepts, key=ids.__getitem__)), source)
+
+
+def concepts_of(graph: "Graph") -> set[Any]:
+    """What is typed as a concept or stands in a relation between concepts; of untyped things those with a prefLabel."""
+    from rdflib import RDF, SKOS  # noqa: PLC0415 (lazy)
+
+    groups = {s for kind in (SKOS.ConceptScheme, SKOS.Collection, SKOS.OrderedCollection)
+              for s in graph.subjects(RDF.type, kind)}  # fmt: skip
+    groups |= set(graph.objects(None, SKOS.inScheme)) | set(graph.subjects(SKOS.member))
+    typed = set(graph.subjects(RDF.type, SKOS.Concept))
+    untyped = {s for s in graph.subjects(SKOS.prefLabel) if (s, RDF.type, None) not in graph}
+    related = {s for relation in (SKOS.broader, SKOS.narrower, SKOS.topConceptOf) for s in graph.subjects(relation)}
+    related |= set(graph.objects(None, SKOS.hasTopConcept))
+    return typed | ((untyped | related) - groups)
 
 
 def _id(graph: "Graph", concept: Any) -> str:
@@ -192,43 +243,7 @@ def _is_true(values: Iterable[Any]) -> bool:
     return any(str(value).lower() in {"true", "1"} for value in values)
 
 
-def _refuse_nesting(text: str, opening: str, closing: str, source: str) -> None:
-    """Raise TaxonomyError on brackets, outside of quotes, nested deeper than any parser's stack."""
-    depth = 0
-    quoted = re.sub(r'"""(?:[^\\]|\\.)*?"""|"(?:[^"\\\n]|\\.)*"', "", text, flags=re.DOTALL)
-    for sign in _signs(quoted, opening + closing):
-        depth += 1 if sign in opening else -1
-        if depth > _MAX_NESTING:
-            raise TaxonomyError(f"nested more than {_MAX_NESTING} brackets deep", source=source)
-
-
-def _signs(text: str, wanted: str) -> Iterator[str]:
-    for match in re.finditer(f"[{re.escape(wanted)}]", text):
-        yield match[0]
-
-
-def _xml_depth(text: str) -> int:
-    depth = deepest = 0
-    for match in re.finditer(r"<(/?)[A-Za-z][^>]*?(/?)>", text):
-        depth += -1 if match[1] else 0 if match[2] else 1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _refuse_remote(value: Any, source: str) -> None:
-    pending = [value]
-    while pending:
-        here = pending.pop()
-        if isinstance(here, dict):
-            contexts = here.get("@context", [])
-            for context in contexts if isinstance(contexts, list) else [contexts]:
-                if isinstance(context, str) or (isinstance(context, dict) and "@import" in context):
-                    raise TaxonomyError(f"a remote @context is not fetched: {context!r:.80}", source=source)
-            pending.extend(here.values())
-        elif isinstance(here, list):
-            pending.extend(here)
-
-
 TURTLE = TextFormat("skos-turtle", detect_turtle, parse_turtle, write_turtle)
+N_TRIPLES = TextFormat("n-triples", detect_triples, parse_triples)
 RDF_XML = TextFormat("skos-rdfxml", detect_xml, parse_xml)
 JSON_LD = TextFormat("skos-jsonld", detect_jsonld, parse_jsonld)

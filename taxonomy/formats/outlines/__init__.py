@@ -1,0 +1,1 @@
+"""Taxonomies drawn as text: indentation, brackets, arrows, elements, terms. No table, no JSON, no RDF."""
