@@ -14,6 +14,7 @@ from worker.jobs.transitions import give_back, try_again
 from worker.pipeline.in_flight import InFlight, Item
 from worker.settings import Settings
 from worker.states import Code
+from worker.telemetry.redaction import redacted
 
 log = logging.getLogger("cladist.pipeline")
 
@@ -64,7 +65,7 @@ def give_up(database: Database, in_flight: InFlight, stuck: Sequence[Item], sett
     Threads cannot be stopped, so the process must be. When the database does not answer, the leases end by themselves.
     """
     for item in stuck[:_NAMED]:
-        log.critical("job %d, %s: %s in stage %s", item.claim.job_id, item.claim.uri, why, item.stage)
+        log.critical("job %d, %s: %s in stage %s", item.claim.job_id, redacted(item.claim.uri), why, item.stage)
     items = in_flight.items()
     log.critical("%s: this worker ends itself, with %d jobs in flight", why, len(items))
     last = threading.Timer(_LAST_WORDS_S, os._exit, (EXIT_STUCK,))

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from worker.cli.options import json_option
-from worker.cli.output import print_jobs, print_json, print_table
+from worker.cli.options import id_type, json_option
+from worker.cli.output import print_jobs, print_json, print_table, print_text
 from worker.db.engine import Database, open_database
 from worker.errors import LookupFailedError
 from worker.jobs.queries import jobs_of, list_jobs, show_job, wait_for_jobs
@@ -18,7 +18,7 @@ _WAIT_POLL_S = 0.2
 @click.command("list")
 @click.option("--status", type=click.Choice([status.value for status in Status]))
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--before", type=int, help="Go on below this job id.")
+@click.option("--before", type=id_type, help="Go on below this job id.")
 @json_option
 def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) -> None:
     """List jobs, the newest first."""
@@ -28,7 +28,7 @@ def list_(*, status: str | None, limit: int, before: int | None, as_json: bool) 
 
 
 @click.command()
-@click.argument("job", type=int)
+@click.argument("job", type=id_type)
 @json_option
 def show(*, job: int, as_json: bool) -> None:
     """Show one job and what came out of it."""
@@ -43,11 +43,11 @@ def show(*, job: int, as_json: bool) -> None:
         rows = [(label["level"], label["name"], label["confidence"]) for label in prediction["levels"]]
         print_table("prediction", ("level", "label", "confidence"), rows)
         decision = prediction["decision"]
-        click.echo(f"decision: {' > '.join(decision['path']) or 'none'} ({decision['reason']})")
+        print_text(f"decision: {' > '.join(decision['path']) or 'none'} ({decision['reason']})")
 
 
 @click.command()
-@click.argument("ids", type=int, nargs=-1, required=True)
+@click.argument("ids", type=id_type, nargs=-1, required=True)
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds; by default as long as it takes.")
 @json_option
 def wait(*, ids: tuple[int, ...], timeout_s: float | None, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from worker.settings import read_settings
 @click.option("--unlabelled", is_flag=True, help="Without any label.")
 @click.option("--under", help="Only those labelled at or below a node: its id, path, name or alias.")
 @click.option("--model-version", "model", help="Only those labelled by this model, as `jobs show` names it.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 2**63 - 1), help="At most so many.")
 @click.option("--dry-run", is_flag=True, help="Count, and submit nothing.")
 @queue_option
 @tenant_option

@@ -2,13 +2,14 @@
 
 import click
 
+from worker.cli.options import id_type
 from worker.db.engine import open_database
 from worker.jobs.requests import cancel_job, retry_job
 from worker.settings import read_settings
 
 
 @click.command()
-@click.argument("ids", type=int, nargs=-1, required=True)
+@click.argument("ids", type=id_type, nargs=-1, required=True)
 def cancel(*, ids: tuple[int, ...]) -> None:
     """Cancel jobs that have not ended; what a worker still finds for one is thrown away."""
     database = open_database(read_settings().database_url)
@@ -18,7 +19,7 @@ def cancel(*, ids: tuple[int, ...]) -> None:
 
 
 @click.command()
-@click.argument("ids", type=int, nargs=-1, required=True)
+@click.argument("ids", type=id_type, nargs=-1, required=True)
 def retry(*, ids: tuple[int, ...]) -> None:
     """Queue failed, dead or cancelled jobs again."""
     database = open_database(read_settings().database_url)

@@ -12,7 +12,7 @@ from taxonomy import PATH_SEPARATOR, Taxonomy, TaxonomyError, find_node
 from worker.cli.model.release import release_difference, release_option, tell_unreachable
 from worker.cli.nodes import node_option, read_names
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table
+from worker.cli.output import print_json, print_table, print_text
 from worker.cli.taxonomy.differences import mapping_option
 from worker.settings import read_settings
 
@@ -115,9 +115,9 @@ def _print_prediction(prediction: AssetPrediction) -> None:
     ]
     print_table(prediction.asset, ("level", "label", "confidence", "alternatives"), rows)
     for node in prediction.reported or ():
-        click.echo(f"reported: {node.name} {node.confidence:.3f}")
+        print_text(f"reported: {node.name} {node.confidence:.3f}")
     for name, share in (prediction.bins or {}).items():
-        click.echo(f"bin: {name} {share:.3f}")
+        print_text(f"bin: {name} {share:.3f}")
     for decision in (prediction.decisions or ())[1:]:
-        click.echo(f"also: {PATH_SEPARATOR.join(decision.path)} ({decision.reason})")
-    click.echo(f"decision: {PATH_SEPARATOR.join(prediction.decision.path) or 'none'} ({prediction.decision.reason})")
+        print_text(f"also: {PATH_SEPARATOR.join(decision.path)} ({decision.reason})")
+    print_text(f"decision: {PATH_SEPARATOR.join(prediction.decision.path) or 'none'} ({prediction.decision.reason})")

@@ -165,7 +165,9 @@ def rollback(*, before: str, after: str, batch: int, as_json: bool) -> None:
 @click.argument("before")
 @click.argument("after")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
-@click.option("--after-asset", type=int, default=0, help="The last asset id of the page before.")
+@click.option(
+    "--after-asset", type=click.IntRange(0, 2**63 - 1), default=0, help="The last asset id of the page before."
+)
 @json_option
 def reviews(*, before: str, after: str, limit: int, after_asset: int, as_json: bool) -> None:
     """List the assets that lost their node on the way from BEFORE to AFTER."""
