@@ -20,7 +20,7 @@ _FIXED_OPTIONS: Mapping[Mode, Mapping[str, object]] = {
 class TrainingConfig(BaseModel):
     """The training recipe. Its defaults train a small network from scratch on a laptop's processor."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     mode: Mode = "single"
 

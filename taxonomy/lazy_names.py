@@ -10,14 +10,9 @@ def lazy_names(package: str, modules: Mapping[str, tuple[str, ...]]) -> Callable
     """A `__getattr__` (PEP 562) for a package; `modules` is each module's path inside it -> the names to take from it.
 
     So `import classifier` costs nothing, and `classifier.Predictor` loads torch when it is used. Static checkers do not
-    see through it: the package imports the same names under TYPE_CHECKING. Raises ValueError on a name in two modules.
+    see through it: the package imports the same names under TYPE_CHECKING.
     """
-    homes: dict[str, str] = {}
-    for module, names in modules.items():
-        for name in names:
-            if name in homes:
-                raise ValueError(f"{package}: {name} is said to live in two modules")
-            homes[name] = f"{package}.{module}"
+    homes = {name: f"{package}.{module}" for module, names in modules.items() for name in names}
 
     def find(name: str) -> Any:
         if name not in homes:

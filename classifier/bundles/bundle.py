@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from classifier.bundles.calibration import Calibration
 from classifier.bundles.info import CALIBRATION, INFO, TAXONOMY, WEIGHTS, BundleInfo
+from classifier.bundles.parts import MAX_JSON_BYTES, MAX_WEIGHTS_BYTES, open_part, require_part, require_shapes
 from classifier.errors import BundleError, BundleNotFoundError, ReleaseMismatchError, TrainingError
 from classifier.networks.backbone import make_backbone
 from classifier.networks.heads import HierarchicalNet, narrowed
@@ -21,7 +23,6 @@ from taxonomy.errors import first_line
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
-_MAX_JSON_BYTES = 64 * 2**20
 _VERSION_DIGITS = 16
 
 
@@ -55,13 +56,32 @@ class Bundle:
             )
 
     def load_net(self) -> HierarchicalNet:
-        """The network with its weights, in evaluation mode. Raises BundleError on weights that do not fit."""
-        net = make_net(self.info.backbone, self.hierarchy, self.info.training.head_width, self.strategy)
+        """The network with its weights, in evaluation mode. Raises BundleError on weights that do not fit.
+
+        The shapes are compared before memory is taken, so that a network is never larger than its file.
+        """
+        path = self.folder / WEIGHTS
+        require_part(path, MAX_WEIGHTS_BYTES)
+        planned = self._planned()
+        if planned is not None:
+            require_shapes(path, planned.state_dict())
+        net = self._fresh_net()
         try:
-            net.load_state_dict(load_file(self.folder / WEIGHTS))
+            net.load_state_dict(load_file(path))
         except (SafetensorError, RuntimeError, OSError) as error:
-            raise BundleError(first_line(error), source=self.folder / WEIGHTS) from None
+            raise BundleError(first_line(error), source=path) from None
         return net.eval()
+
+    def _fresh_net(self) -> HierarchicalNet:
+        return make_net(self.info.backbone, self.hierarchy, self.info.training.head_width, self.strategy)
+
+    def _planned(self) -> HierarchicalNet | None:
+        """The network without memory for its weights; None where this version of timm cannot make its backbone so."""
+        try:
+            with torch.device("meta"):
+                return self._fresh_net()
+        except BundleError:
+            return None
 
 
 def make_net(
@@ -83,6 +103,7 @@ def read_bundle(folder: str | Path) -> Bundle:
         raise BundleNotFoundError("no such bundle", source=folder)
     info = _read_model(folder / INFO, BundleInfo)
     calibration = _read_model(folder / CALIBRATION, Calibration)
+    require_part(folder / TAXONOMY, MAX_JSON_BYTES)
     try:
         taxonomy = read_taxonomy(folder / TAXONOMY, "canonical-json")
     except TaxonomyError as error:
@@ -98,19 +119,21 @@ def read_bundle(folder: str | Path) -> Bundle:
 
 
 def _require_fitting(path: Path, calibration: Calibration, info: BundleInfo, hierarchy: Hierarchy) -> None:
-    """Raise BundleError on temperatures that this bundle's taxonomy or mode cannot have."""
+    """Raise BundleError on temperatures or nodes that this bundle's taxonomy or mode cannot have."""
     levels = len(calibration.level_temperatures)
     if levels not in (0, hierarchy.depth):
         raise BundleError(f"{levels} level temperatures for {hierarchy.depth} levels", source=path)
     if MODES[info.mode].has_one_temperature and (levels or calibration.entropy is not None):
         raise BundleError("label sets have one temperature for all logits", source=path)
+    unknown = sorted(calibration.named_nodes() - hierarchy.index.keys())
+    if unknown:
+        raise BundleError(f"a target for the unknown node {unknown[0]!r:.200}", source=path)
 
 
 def _read_model(path: Path, kind: type[_Model]) -> _Model:
     try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise BundleError(f"larger than {_MAX_JSON_BYTES} bytes", source=path)
-        return kind.model_validate_json(path.read_bytes())
+        with open_part(path, MAX_JSON_BYTES) as stream:
+            return kind.model_validate_json(stream.read(MAX_JSON_BYTES))
     except OSError as error:
         raise BundleError(first_line(error), source=path) from None
     except ValidationError as error:
@@ -122,7 +145,7 @@ def _version(folder: Path) -> str:
     digest = hashlib.sha256()
     for name in (INFO, TAXONOMY, CALIBRATION, WEIGHTS):
         try:
-            with (folder / name).open("rb") as stream:
+            with open_part(folder / name, MAX_WEIGHTS_BYTES) as stream:
                 digest.update(hashlib.file_digest(stream, "sha256").digest())
         except OSError as error:
             raise BundleError(first_line(error), source=folder / name) from None

@@ -1,5 +1,6 @@
 """What calibration leaves behind: the temperatures, thresholds and checks of a bundle's calibration.json."""
 
+import math
 from typing import Annotated, Literal
 
 import numpy as np
@@ -12,11 +13,16 @@ from taxonomy.changes.diff import Difference
 Guarantee = Literal["decisions", "images"]
 
 DEFAULT_TARGET_ACCURACY = 0.95
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0)]
+_Temperature = Annotated[float, Field(ge=1e-3, le=1e3)]  # fits look between 0.25 and 4
+_MAX_EXPONENT = 1e3
+_Threshold = Annotated[float, Field(ge=0, le=math.nextafter(1, 2))]  # no probability reaches the largest: it is closed
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """Finite numbers only, and no key that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SubtreeTarget(_Part):
@@ -24,7 +30,7 @@ class SubtreeTarget(_Part):
 
     node: str
     target_accuracy: float = Field(gt=0, lt=1)
-    threshold: float = Field(ge=0)
+    threshold: _Threshold
     samples: int = Field(ge=0)
 
 
@@ -34,10 +40,10 @@ class EntropyTemperature(_Part):
     lowest and highest: the entropies that it was fitted on; beyond them H counts as the nearer of them.
     """
 
-    offset: float = Field(allow_inf_nan=False)
-    slope: float = Field(allow_inf_nan=False)
-    lowest: float = Field(ge=0, allow_inf_nan=False)
-    highest: float = Field(ge=0, allow_inf_nan=False)
+    offset: float = Field(ge=-_MAX_EXPONENT, le=_MAX_EXPONENT)
+    slope: float = Field(ge=-_MAX_EXPONENT, le=_MAX_EXPONENT)
+    lowest: float = Field(ge=0)
+    highest: float = Field(ge=0)
 
     def __str__(self) -> str:
         return f"exp({self.offset:.3f} {self.slope:+.3f} H)"
@@ -46,7 +52,7 @@ class EntropyTemperature(_Part):
 class EnergyCheck(_Part):
     """Assets of a larger energy than `limit` look like nothing in the taxonomy; `false_alarms` of the known ones do."""
 
-    limit: float = Field(allow_inf_nan=False)
+    limit: float
     false_alarms: float = Field(gt=0, lt=1)
 
 
@@ -85,11 +91,11 @@ class Calibration(_Part):
     guarantee: what `threshold` promises, see `classifier.calibration.thresholds`.
     """
 
-    temperature: _Positive = 1.0
-    level_temperatures: tuple[_Positive, ...] = ()
+    temperature: _Temperature = 1.0
+    level_temperatures: tuple[_Temperature, ...] = ()
     entropy: EntropyTemperature | None = None
     target_accuracy: float | None = Field(default=None, gt=0, lt=1)
-    threshold: float | None = Field(default=None, ge=0)
+    threshold: _Threshold | None = None
     guarantee: Guarantee = "images"  # the weaker promise, where a file says nothing
     subtrees: tuple[SubtreeTarget, ...] = ()
     energy: EnergyCheck | None = None
@@ -110,6 +116,10 @@ class Calibration(_Part):
             return np.zeros(len(hierarchy))
         own = [(part.node, part.cost, part.threshold) for part in self.review.subtrees]
         return values_by_subtree(self.review.threshold, own, hierarchy)
+
+    def named_nodes(self) -> set[str]:
+        """The nodes that it has targets, costs or thresholds for."""
+        return {part.node for part in (*self.subtrees, *(self.review.subtrees if self.review else ()))}
 
     def alarms(self, energies: Floats | None, count: int) -> Bools:
         """(count,) whether an asset looks like nothing in the taxonomy, by energies (count,).

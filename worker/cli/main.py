@@ -1,13 +1,18 @@
 """The command line. Commands are imported when they run, so that `cladist --help` is there at once."""
 
 import logging
+import os
+import re
 import sys
+import traceback
 import warnings
+from types import TracebackType
 
 import click
 
 from taxonomy.errors import CladistError
 from worker.cli.lazy_group import LazyCommand, LazyGroup
+from worker.telemetry.redaction import SafeFormatter, safe_message
 
 _COMMANDS = {
     "demo": LazyCommand("worker.cli.demo.command:demo", "Do the whole job on this machine, from nothing."),
@@ -43,7 +48,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 wrong use or bad input, 1 an error of ours, 130 interrupted."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    lines = logging.StreamHandler()
+    lines.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[lines])
+    sys.excepthook = _tell_unexpected
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata in images: our own checks speak for themselves
     warnings.filterwarnings("ignore", message=r".*LeafSpec.*deprecated")  # between Lightning and torch, not ours
     sys.exit(_run())
@@ -51,6 +59,8 @@ def main() -> None:
 
 def _run() -> int:
     try:
+        if any("\0" in word for word in sys.argv):
+            raise click.UsageError("an argument holds a NUL byte")
         return int(cli.main(standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -58,8 +68,8 @@ def _run() -> int:
     except click.ClickException as error:
         where = f"{error.ctx.command_path}: " if isinstance(error, click.UsageError) and error.ctx else ""
         return _refuse(f"{where}{error.format_message()}")
-    except CladistError as error:
-        return _refuse(str(error))
+    except (CladistError, UnicodeEncodeError) as error:
+        return _refuse(_bad_input(error))
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
@@ -68,5 +78,21 @@ def _run() -> int:
 
 
 def _refuse(message: str) -> int:
-    click.echo(f"cladist: {' '.join(message.split())}", err=True)
+    click.echo(f"cladist: {safe_message(' '.join(message.split()))}", err=True)
     return 2
+
+
+def _bad_input(error: CladistError | UnicodeEncodeError) -> str:
+    """What was wrong. Raises the error itself where it is one of ours, as no argument or setting explains it."""
+    if isinstance(error, CladistError):
+        return str(error)
+    given = [*sys.argv[1:], *(value for name, value in os.environ.items() if name.startswith("CLADIST_"))]
+    culprit = next((text for text in given if re.search("[\ud800-\udfff]", text)), None)
+    if culprit is None:
+        raise error
+    return f"not UTF-8 text: {culprit[:200]}"
+
+
+def _tell_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an error of ours, which may quote what libraries said, without secrets."""
+    click.echo(safe_message("".join(traceback.format_exception(kind, error, trace))), nl=False, err=True)

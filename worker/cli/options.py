@@ -18,6 +18,6 @@ class FiniteRange(click.FloatRange):
         return float(number)
 
 
-id_type = click.IntRange(1, 2**63 - 1)  # what a database counts rows with
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 file_type = click.Path(path_type=Path)
+id_type = click.IntRange(1, 2**63 - 1)  # what a column of ids holds

@@ -9,6 +9,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from worker.telemetry.redaction import safe_message, visible, visible_json
+
 _LONG_COLUMNS = (
     "asset",
     "message",
@@ -30,21 +32,32 @@ _PIPED_WIDTH = 160  # columns of a table that no terminal shows
 
 def print_json(value: Any) -> None:
     """Print one JSON value on one line of standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    click.echo(visible_json(json.dumps(value, ensure_ascii=False, default=str)))
+
+
+def print_text(text: str, *, err: bool = False) -> None:
+    """Print a line for people: without secrets, and with nothing in it that acts on the terminal."""
+    click.echo(safe_message(text), err=err)
+
+
+def print_file(text: str) -> None:
+    """Print the content of a file: as it is for a pipe, and as `print_text` does for a terminal."""
+    click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; columns whose first cell is a number stand to the right."""
     cells = [[_cell(value) for value in row] for row in rows]
     numbers = [all(_is_number(row[i]) for row in cells) and bool(cells) for i in range(len(columns))]
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    table = Table(title=safe_message(title), title_justify="left", title_style="bold", header_style="bold")
     for column, is_number in zip(columns, numbers, strict=True):
         table.add_column(
             column, justify="right" if is_number else "left", overflow="fold", no_wrap=column not in _LONG_COLUMNS
         )
     for row in cells:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table, markup=False)
+    width = None if sys.stdout.isatty() else _PIPED_WIDTH
+    Console(width=width, markup=False, emoji=False).print(table)
 
 
 def print_jobs(jobs: Iterable[dict[str, Any]], *, as_json: bool) -> None:
@@ -104,7 +117,7 @@ def _left_out(decision: dict[str, Any]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else safe_message(str(value))
 
 
 def _is_number(text: str) -> bool:

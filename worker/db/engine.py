@@ -23,7 +23,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _make_engine(url)
-        self.name = self.engine.url.render_as_string(hide_password=True)
+        self.name = self.engine.url.set(query={}).render_as_string(hide_password=True)  # it may hold one
 
     def close(self) -> None:
         """Close all idle connections."""

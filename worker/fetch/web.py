@@ -40,6 +40,7 @@ _CHUNK_BYTES = 2**18
 _IDLE_CONNECTIONS = 64
 _IDLE_S = 30.0
 _ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_MAX_STREAMS = 64  # of one packed body, each after the other
 _GZIP_OR_ZLIB = 47  # zlib's code for "whichever of the two it is, with the largest window"
 _EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 _HOST = re.compile(rb"((?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://)?)((?<=//)[^/?#]*|)(.*)", re.DOTALL)
@@ -65,7 +66,7 @@ class WebSource:
             length = _header(response, b"content-length")
             if length is not None and length.isdecimal():
                 allowance.refuse_larger(int(length))
-            yield from _unpacked(response.iter_stream(), _header(response, b"content-encoding") or "")
+            yield from _unpacked(response.iter_stream(), _header(response, b"content-encoding") or "", allowance)
 
     def _answer(self, stack: ExitStack, url: httpx2.URL) -> httpcore2.Response:
         """The first answer that is no redirect."""
@@ -175,22 +176,27 @@ def _require_ok(status: int) -> None:
     raise AccessDeniedError(said)
 
 
-def _unpacked(body: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+def _unpacked(body: Iterable[bytes], encoding: str, allowance: Allowance) -> Iterator[bytes]:
     """The body, unpacked where it was packed without being asked for, never more than a piece at a time.
 
-    Of an encoding that is not known the body is taken as it is; what follows the end of a packed one is not read.
+    Of an encoding that is not known the body is taken as it is. Packed bytes count as well as unpacked ones; what
+    follows the end of a stream must be another whole one.
     """
     if encoding.strip().lower() not in _ENCODINGS:
         yield from body
         return
-    unpack = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+    unpack, packed_bytes, streams = zlib.decompressobj(wbits=_GZIP_OR_ZLIB), 0, 1
     for chunk in body:
+        packed_bytes += len(chunk)
+        allowance.refuse_larger(packed_bytes)
         left = chunk
         while left:
+            if unpack.eof:
+                unpack, streams = zlib.decompressobj(wbits=_GZIP_OR_ZLIB), streams + 1
+            if streams > _MAX_STREAMS:
+                raise UnreadableImageError(f"packed in more than {_MAX_STREAMS} streams")
             yield unpack.decompress(left, _CHUNK_BYTES)
-            left = unpack.unconsumed_tail
-        if unpack.eof:
-            return
+            left = unpack.unconsumed_tail or unpack.unused_data
     yield unpack.flush()
     if not unpack.eof:
         raise UnreadableImageError("the packed body ends too early")

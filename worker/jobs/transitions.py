@@ -14,6 +14,7 @@ from worker.dispatch.outbox import Notice, enqueue
 from worker.jobs.claims import Claim, Failure
 from worker.states import SUSPECT, Code, Status, sources
 from worker.telemetry.metrics import count_ended
+from worker.telemetry.redaction import safe_message
 
 _MAX_MESSAGE_CHARS = 500
 
@@ -53,7 +54,7 @@ def try_again(
         _finish(tx, [claim.job_id for claim in spent], Status.DEAD, Code.OUT_OF_ATTEMPTS, message)
     if not again:
         return
-    _requeue(tx, again, code=code, message=message[:_MAX_MESSAGE_CHARS])
+    _requeue(tx, again, code=code, message=_stored(message))
     now = tx.now()
     due = [now + timedelta(seconds=backoff.wait_s(claim.charged, wait_s)) if wait_s else None for claim in again]
     alone = code in SUSPECT
@@ -70,9 +71,13 @@ def give_back(tx: Transaction, held: Sequence[Claim]) -> None:
 
 def postpone(tx: Transaction, held: Sequence[Claim], message: str, wait_s: float) -> None:
     """Queue held claims again for when their host will answer; no attempt is charged."""
-    _requeue(tx, held, charged=JobRow.charged - 1, message=message[:_MAX_MESSAGE_CHARS])
+    _requeue(tx, held, charged=JobRow.charged - 1, message=_stored(message))
     due = tx.now() + timedelta(seconds=wait_s)
     enqueue(tx, [Notice(claim.job_id, due, alone=claim.is_suspect) for claim in held])
+
+
+def _stored(message: str) -> str:
+    return safe_message(message)[:_MAX_MESSAGE_CHARS]
 
 
 def _requeue(tx: Transaction, held: Sequence[Claim], **values: Any) -> None:
@@ -96,7 +101,7 @@ def _finish(
         .values(
             status=status,
             code=code,
-            message=message[:_MAX_MESSAGE_CHARS] if message else None,
+            message=_stored(message) if message else None,
             lease_until=None,
             finished_at=tx.now(),
         )

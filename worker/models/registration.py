@@ -13,10 +13,13 @@ from worker.db.tables import BundleRow
 def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = None) -> "classifier.Bundle":
     """Make a bundle known and active: new jobs get it. Its release becomes known, under this name if it was not.
 
-    Raises BundleError when it cannot be used, SubmissionError when its release is known by another name.
+    It answers for a few plain images first. Raises BundleError when it cannot be used, and the one that is active stays
+    so; SubmissionError when its release is known by another name.
     """
+    from classifier.inference.trial import require_answers  # noqa: PLC0415 (loads torch, which no --help needs)
+
     bundle = classifier.read_bundle(folder.resolve())
-    bundle.load_net()
+    require_answers(bundle)
     with database.write() as tx:
         release_id = add_release(tx, bundle.taxonomy, taxonomy_name).id
         tx.execute(update(BundleRow).where(BundleRow.active).values(active=False))

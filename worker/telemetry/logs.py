@@ -9,7 +9,7 @@ import structlog
 from celery import signals
 from structlog.typing import Processor
 
-from worker.telemetry.redaction import redacted_line
+from worker.telemetry.redaction import redacted_line, visible
 
 # Heard from WARNING on, unless debugging.
 _QUIET = ("alembic", "amqp", "celery", "kombu", "opentelemetry", "urllib3")
@@ -49,19 +49,23 @@ def _formatter(*, as_text: bool, worker: str) -> logging.Formatter:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    plain = structlog.dev.plain_traceback  # the default shows local variables, and secrets with them
     last: list[Processor] = (
-        [_bound_texts, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-        if as_text
-        else [
-            name_worker,
-            structlog.processors.format_exc_info,
+        [
             _bound_texts,
-            structlog.processors.JSONRenderer(default=str),
+            _visible_values,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
         ]
+        if as_text
+        else [name_worker, _bound_texts, structlog.processors.JSONRenderer(default=str)]
     )
-    return _Redacting(
-        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
-    )
+    first = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    return _Redacting(foreign_pre_chain=shared, processors=[first, structlog.processors.format_exc_info, *last])
+
+
+def _visible_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """JSON escapes what acts on a terminal; text must do so before it is coloured."""
+    return {key: visible(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _bound_texts(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,17 +1,33 @@
-"""Texts as people may see them: without passwords, signatures and tokens.
+"""Texts as people may see them: without passwords, signatures and tokens, and without characters that act.
 
-Two measures: what we say of a URI hides every value in it (`redacted`), for any of them may be a secret. A whole log
-line hides only what is named like a secret (`redacted_line`), so that it can still be read.
+Two measures against secrets: what we say of a URI hides every value in it (`redacted`), for any of them may be one. A
+whole log line or message hides only what is named or looks like one (`redacted_line`), so that it can still be read.
 """
 
+import json
+import logging
 import re
 
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
 _QUERY = re.compile(r"[?#][^\s'\"<>]*")
-_PASSWORD = re.compile(r"(://[^:/?#\s\"'@]*):[^/\s\"']*@")
-_PARAMETER = re.compile(
-    r"(?i)\b([\w.-]*(?:password|passwd|secret|token|signature|credential|api_?key|access_?key|\bsig)[\w.-]*=)[^&\s\"'\\,;]+"
+_PASSWORD = re.compile(r"(://[^:/?#\s\"'@]*):(?!\d{1,5}[/?#])[^\s\"'<>]*@")  # it may hold / and @; a port is none
+_WEB_USER = re.compile(r"(?i)(?<=https://)[^:/?#\s\"'@]+@|(?<=http://)[^:/?#\s\"'@]+@")
+_BARE_PASSWORD = re.compile(r"(?<![^\s'\"(])([^\s:/@'\"(]*):[^\s/'\"]*@(?=[^\s'\"])")  # user:password@host
+_NAMED = (
+    r"[\w.-]*(?:password|passwd|passphrase|pwd|secret|token|signature|credential|auth(?!or)|"
+    r"(?:api|access|account|private)_?-?key|\bsig|\bpass)[\w.-]*"
 )
+_PARAMETER = re.compile(rf"(?i)\b({_NAMED}(?:=|%3D))(?!\*\*\*)[^&\s\"'\\,;]+")
+_ENTRY = re.compile(rf"(?i)(\\?[\"']{_NAMED}\\?[\"']\s*:\s*\\?[\"'])[^\"'\\]+")
+_BEARER = re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]{8,}")
+_PLAIN = "sslmode|target_session_attrs|application_name|connect_timeout"
+_LONG_VALUE = re.compile(rf"([?&](?!(?:{_PLAIN})=)[\w.%~-]+=)[^&\s\"'\\,;<>]{{8,}}")
+_ACTING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # of the terminal
+    "\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"  # of the direction of writing, invisible, or half a character
+)
+_ESCAPED_BYTES = range(0xDC80, 0xDD00)  # bytes that are no UTF-8, as Python keeps those of arguments and file names
 _SHOWN_CHARS = 200
 
 
@@ -28,8 +44,45 @@ def shown(uri: str) -> str:
 
 
 def redacted_line(text: str) -> str:
-    """The text without the passwords in URLs and the values of parameters that are named like secrets."""
-    return _PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
+    """The text without passwords, the values of parameters named like secrets, and long values of any query."""
+    text = _WEB_USER.sub("***@", _PASSWORD.sub(r"\1:***@", text))
+    text = _BARE_PASSWORD.sub(r"\1:***@", text)
+    text = _BEARER.sub(r"\1 ***", _ENTRY.sub(r"\1***", _PARAMETER.sub(r"\1***", text)))
+    return _LONG_VALUE.sub(r"\1***", text)
+
+
+def visible(text: str) -> str:
+    r"""The text with every character that acts on a terminal or cannot be seen as its escape: `\x1b`, `\u202e`.
+
+    Line ends and tabs stay.
+    """
+    return _ACTING.sub(lambda match: _escape(ord(match[0])), text)
+
+
+def visible_json(text: str) -> str:
+    """JSON text of the same value in which such characters are JSON escapes."""
+    return _ACTING.sub(lambda match: json.dumps(match[0])[1:-1] if match[0] != "\x7f" else r"\u007f", text)
+
+
+def safe_message(text: str) -> str:
+    """What may be stored or shown of an error: redacted and visible."""
+    return visible(redacted_line(text))
+
+
+class SafeFormatter(logging.Formatter):
+    """A plain formatter whose lines, tracebacks included, are safe messages."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line that the record becomes."""
+        return safe_message(super().format(record))
+
+
+def _escape(code: int) -> str:
+    if code in _ESCAPED_BYTES:
+        code -= 0xDC00
+    if code < 0x100:  # noqa: PLR2004 (two digits)
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004 (four digits)
 
 
 def _hidden_values(query: re.Match[str]) -> str:

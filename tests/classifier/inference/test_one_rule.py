@@ -14,6 +14,7 @@ from classifier.bundles.calibration import (
     ReviewSubtree,
     SubtreeTarget,
 )
+from classifier.calibration.thresholds import CLOSED
 from classifier.evaluation.climbs import collect_climbs
 from classifier.evaluation.label_sets import LabelSetSums
 from classifier.evaluation.metrics import decisions
@@ -21,7 +22,7 @@ from classifier.inference.decoding import DecodeOptions, Decoder
 from classifier.inference.label_sets import LabelSetDecoder
 from taxonomy import Hierarchy, Taxonomy
 
-SHARES = st.floats(0, 1.1)
+SHARES = st.floats(0, 1) | st.just(CLOSED)
 
 
 def coherent_rows(hierarchy: Hierarchy, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ import gzip
 import itertools
 import select
 import socket
+import tracemalloc
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -184,8 +185,10 @@ PACKED = BOMB.compress(bytes(2**26)) + BOMB.flush(zlib.Z_FULL_FLUSH)
         lying(b"Content-Encoding: gzip", PACKED),
         answer(gzip.compress(bytes(100_001)), Content_Encoding="gzip"),
         answer(zlib.compress(bytes(100_001)), Content_Encoding="deflate"),
+        answer(gzip.compress(bytes(60_000)) * 2, Content_Encoding="gzip"),
+        answer(gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 30_000, Content_Encoding="gzip"),
     ],
-    ids=["claimed", "unclaimed", "chunked", "bomb", "gzip", "deflate"],
+    ids=["claimed", "unclaimed", "chunked", "bomb", "gzip", "deflate", "streams", "empty blocks"],
 )
 def test_more_bytes_than_allowed(page: Page) -> None:
     """Refused at the first byte too many, whatever was claimed, packed or not."""
@@ -202,9 +205,33 @@ def test_a_body_packed_without_being_asked_for(encoding: str) -> None:
         assert fetcher(asset_max_bytes=len(IMAGE)).fetch(f"http://127.0.0.1:{site.port}/a") == IMAGE
 
 
+def test_a_body_packed_in_several_streams() -> None:
+    packed = gzip.compress(IMAGE[:1000]) + gzip.compress(IMAGE[1000:])
+    with serving({"/a": answer(packed, Content_Encoding="gzip")}) as site:
+        assert fetcher(asset_max_bytes=len(IMAGE)).fetch(f"http://127.0.0.1:{site.port}/a") == IMAGE
+
+
+def test_what_follows_a_packed_body_takes_no_memory() -> None:
+    """64 MB behind the end of a stream: the first of them are refused, none are kept."""
+    body = gzip.compress(IMAGE) + bytes(2**26)
+    with serving({"/a": answer(body, Content_Encoding="gzip")}) as site:
+        one, uri = fetcher(), f"http://127.0.0.1:{site.port}/a"
+        tracemalloc.start()
+        try:
+            assert refusal(one, uri).code == "unreadable_image"
+            assert tracemalloc.get_traced_memory()[1] < 2**24
+        finally:
+            tracemalloc.stop()
+
+
 @pytest.mark.parametrize(
     ("body", "encoding"),
-    [(gzip.compress(IMAGE)[:-9], "gzip"), (b"not gzip", "gzip")],
+    [
+        (gzip.compress(IMAGE)[:-9], "gzip"),
+        (b"not gzip", "gzip"),
+        (gzip.compress(IMAGE) + b"more", "gzip"),
+        (gzip.compress(b"") * 65 + gzip.compress(IMAGE), "gzip"),
+    ],
 )
 def test_a_body_that_cannot_be_unpacked(body: bytes, encoding: str) -> None:
     with serving({"/a": answer(body, Content_Encoding=encoding)}) as site:

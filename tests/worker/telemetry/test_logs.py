@@ -10,7 +10,9 @@ import pytest
 from worker.jobs.claims import Claim
 from worker.pipeline.log_context import about, claim_fields
 from worker.telemetry.logs import configure_logging
-from worker.telemetry.redaction import redacted_line
+from worker.telemetry.redaction import redacted_line, visible, visible_json
+
+ACTING = set("\x1b\x07\x7f\x9b\u202e\u200b\udcff\U000e0041")
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +95,78 @@ def test_no_secret_gets_into_a_log(text: str, kept: str | None) -> None:
     assert "s3cret" not in redacted_line(text)
     if kept is not None:
         assert redacted_line(text) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://u:s3cret/of@mine@h:5432/d",
+        "netloc 'user:s3cret@ho\u2102st' contains invalid characters under NFKC normalization",
+        "https://s3cret@github.com/x.png",
+        "redis://h/0?password=s3cret",
+        "https://h/x.png?pass%77ord=s3cret-and-long",
+        "https://h/x.png?t=s3cret-token-of-somebody",
+        "https://h/x.png?u=https%3A%2F%2Fu%3As3cret%40h",
+        "{'password': 's3cret', 'user': 'u'}",
+        '{"api_key": "s3cret"}',
+        "Authorization: Bearer s3cret.of.somebody",
+    ],
+)
+def test_secrets_in_odd_places(text: str) -> None:
+    assert "s3cret" not in redacted_line(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://h:8080/pictures/a@2x.png",
+        "test_resnet@0123456789abcdef is active",
+        "job 7 failed: asset_not_found: https://h/x.png?size=10: the server answered 404",
+        "author=somebody, 12:30:01 a@b",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redacted_line(text) == text
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_traceback_shows_local_variables(capsys: pytest.CaptureFixture[str], log_format: str) -> None:
+    """Neither those of the frames, nor what an exception says of a URI."""
+    configure_logging(log_format, "INFO", "here:1")
+
+    def fail(secret: str) -> None:
+        raise ValueError(f"https://h/x.png?sig={secret}")
+
+    try:
+        fail("hunter" + str(2))
+    except ValueError:
+        logging.getLogger("cladist.test").exception("it failed")
+    captured = capsys.readouterr().err
+    assert "ValueError" in captured
+    assert "in fail" in captured
+    assert "hunter2" not in captured
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_log_line_acts_on_a_terminal(capsys: pytest.CaptureFixture[str], log_format: str) -> None:
+    configure_logging(log_format, "INFO", "here:1")
+    logging.getLogger("cladist.test").info("a\x1b]0;owned\x07b\u202ec\udcff %s", "\x9b2J", extra={"asset": "\x1b[2J"})
+    captured = capsys.readouterr().err
+    assert not ACTING & set(captured)
+    assert "202e" in captured
+
+
+def test_characters_that_act_are_shown() -> None:
+    r"""As the escapes that Python writes; bytes that are no UTF-8 as `\xff`."""
+    assert visible("\x1b[31m\u202eevil\u200b\udcff\U000e0041\n\tend") == (
+        "\\x1b[31m\\u202eevil\\u200b\\xff\\U000e0041\n\tend"
+    )
+    assert visible("Käse > \u65e5\u672c\u8a9e \U0001f9c0") == "Käse > \u65e5\u672c\u8a9e \U0001f9c0"
+
+
+def test_json_escapes_what_acts_and_means_the_same() -> None:
+    value = {"name\x7f": "\x1b\x9b\u202e\u200b\udcff\U000e0041 Käse"}
+    text = visible_json(json.dumps(value, ensure_ascii=False))
+    assert not ACTING & set(text)
+    assert "Käse" in text
+    assert json.loads(text) == value

@@ -10,7 +10,7 @@ from classifier.datacheck.findings import counts, shortened
 from classifier.errors import DataCheckError
 from taxonomy import Taxonomy, read_taxonomy
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table
+from worker.cli.output import print_json, print_table, print_text
 from worker.cli.progress import progress_bars
 
 _LIMIT = 20
@@ -82,7 +82,7 @@ def _print_check(labels: Path, found: "classifier.Check", limit: int) -> None:
     if rows:
         print_table(f"{labels}: {found.images} images", ("severity", "kind", "where", "what"), rows)
     else:
-        click.echo(f"{labels}: {found.images} images, nothing found")
+        print_text(f"{labels}: {found.images} images, nothing found")
     for kind, count in counts(found.findings).items():
         if count > limit:
-            click.echo(f"{kind}: {limit} of {count} shown; --limit shows more")
+            print_text(f"{kind}: {limit} of {count} shown; --limit shows more")

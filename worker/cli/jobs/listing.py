@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from worker.cli.options import FiniteRange, id_type, json_option
-from worker.cli.output import print_jobs, print_json, print_table
+from worker.cli.output import print_jobs, print_json, print_table, print_text
 from worker.db.engine import Database, open_database
 from worker.errors import LookupFailedError
 from worker.jobs.queries import jobs_of, list_jobs, show_job, wait_for_jobs
@@ -43,7 +43,7 @@ def show(*, job: int, as_json: bool) -> None:
         rows = [(label["level"], label["name"], label["confidence"]) for label in prediction["levels"]]
         print_table("prediction", ("level", "label", "confidence"), rows)
         decision = prediction["decision"]
-        click.echo(f"decision: {' > '.join(decision['path']) or 'none'} ({decision['reason']})")
+        print_text(f"decision: {' > '.join(decision['path']) or 'none'} ({decision['reason']})")
 
 
 @click.command()

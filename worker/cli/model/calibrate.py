@@ -12,7 +12,7 @@ from taxonomy import Taxonomy
 from worker.cli.model.options import labels_option, split_option
 from worker.cli.nodes import node_numbers
 from worker.cli.options import FiniteRange, file_type, json_option
-from worker.cli.output import print_json, print_table
+from worker.cli.output import print_json, print_table, print_text
 from worker.cli.progress import progress_bars
 
 
@@ -93,7 +93,7 @@ def calibrate(
         return
     print_table(str(bundle), ("calibration", "value"), [*_rows(result.calibration), ("model", result.model)])
     if result.calibration.review is not None:
-        click.echo(_plan_line(result.calibration.review))
+        print_text(_plan_line(result.calibration.review))
 
 
 def _budget(

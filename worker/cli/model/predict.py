@@ -14,7 +14,7 @@ from worker.cli.model.pictures import BATCH_SIZE, image_files, predicted
 from worker.cli.model.release import release_difference, release_option, tell_unreachable
 from worker.cli.nodes import node_option, read_names
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table
+from worker.cli.output import print_json, print_table, print_text
 from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option
 from worker.settings import read_settings
@@ -143,13 +143,13 @@ def _print_prediction(prediction: AssetPrediction) -> None:
     ]
     print_table(prediction.asset, ("level", "label", "confidence", "alternatives"), rows)
     for node in prediction.reported or ():
-        click.echo(f"reported: {node.name} {node.confidence:.3f}")
+        print_text(f"reported: {node.name} {node.confidence:.3f}")
     for name, share in (prediction.bins or {}).items():
-        click.echo(f"bin: {name} {share:.3f}")
+        print_text(f"bin: {name} {share:.3f}")
     for decision in (prediction.decisions or ())[1:]:
-        click.echo(f"also: {PATH_SEPARATOR.join(decision.path)} ({decision.reason})")
+        print_text(f"also: {PATH_SEPARATOR.join(decision.path)} ({decision.reason})")
     if prediction.partial:
-        click.echo("partial: the file is truncated")
+        print_text("partial: the file is truncated")
     if prediction.frame is not None:
-        click.echo(f"frame: {prediction.frame}, of several in the file")
-    click.echo(f"decision: {PATH_SEPARATOR.join(prediction.decision.path) or 'none'} ({prediction.decision.reason})")
+        print_text(f"frame: {prediction.frame}, of several in the file")
+    print_text(f"decision: {PATH_SEPARATOR.join(prediction.decision.path) or 'none'} ({prediction.decision.reason})")

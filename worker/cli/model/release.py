@@ -9,6 +9,7 @@ from taxonomy import read_taxonomy, release
 from taxonomy.changes.diff import Difference, diff
 from taxonomy.errors import some_of
 from worker.cli.options import file_type
+from worker.cli.output import print_text
 from worker.cli.taxonomy.differences import merged_mapping
 
 _SHOWN = 5  # nodes that a note names before it counts the rest
@@ -35,4 +36,4 @@ def release_difference(
 def tell_unreachable(unreachable: tuple[str, ...]) -> None:
     """Name, on standard error, the nodes that the bundle cannot answer."""
     if unreachable:
-        click.echo(f"nodes that the bundle cannot answer: {some_of(unreachable, _SHOWN)}", err=True)
+        print_text(f"nodes that the bundle cannot answer: {some_of(unreachable, _SHOWN)}", err=True)

@@ -10,7 +10,7 @@ from taxonomy import Taxonomy, read_taxonomy
 from taxonomy.changes.diff import Difference, diff
 from worker.cli.model.options import labels_option
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json
+from worker.cli.output import print_json, print_text
 from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option, merged_mapping
 
@@ -80,7 +80,7 @@ def train(
     if as_json:
         print_json({"bundle": str(made.folder), "model": made.model, "release": made.info.release})
     else:
-        click.echo((made.folder / "MODEL_CARD.md").read_text(encoding="utf-8"))
+        print_text((made.folder / "MODEL_CARD.md").read_text(encoding="utf-8"))
 
 
 def _start(

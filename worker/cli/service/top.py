@@ -20,6 +20,7 @@ from worker.dispatch.queues import list_queues
 from worker.errors import DatabaseError
 from worker.monitoring.job_stats import read_job_stats, read_rates, read_workers
 from worker.settings import read_settings
+from worker.telemetry.redaction import safe_message, visible
 
 _LONG_S = 100.0
 _STATUS_COLUMNS = ("queued", "running", "succeeded", "failed", "dead")
@@ -84,7 +85,7 @@ def _view(name: str, seen: dict[str, Any], trouble: str = "") -> Group:
     parts.append(_queues(seen["queues"]))
     parts.append(_workers(seen["workers"]) if seen["workers"] else Text("no worker holds a job", style="dim"))
     if trouble:
-        parts.append(Text(trouble, style="bold red"))
+        parts.append(Text(safe_message(trouble), style="bold red"))
     return Group(*parts)
 
 
@@ -119,7 +120,7 @@ def _workers(workers: list[dict[str, Any]]) -> Table:
     for worker in workers:
         left = worker["lease_left_s"]
         lease = Text(f"{left:.0f} s") if left >= 0 else Text(f"ended {-left:.0f} s ago", style="bold red")
-        table.add_row(Text(worker["worker"]), str(worker["jobs"]), str(worker["retries"]), lease)
+        table.add_row(Text(visible(worker["worker"])), str(worker["jobs"]), str(worker["retries"]), lease)
     return table
 
 

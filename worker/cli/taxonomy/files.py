@@ -10,7 +10,7 @@ from taxonomy import Hierarchy, Taxonomy, read_taxonomy
 from taxonomy.errors import first_line
 from taxonomy.formats.reading import inspect_taxonomy, write_taxonomy
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table
+from worker.cli.output import print_file, print_json, print_table, print_text
 
 _format_option = click.option(
     "--format", "format_name", metavar="NAME", help="The format, when it is not to be detected."
@@ -49,7 +49,7 @@ def show(*, file: Path, format_name: str | None, levels: int | None) -> None:
     """Show FILE as an indented tree; the count after a node is that of the terminals below it."""
     read = read_taxonomy(file, format_name)
     for line in tree_lines(read, levels):
-        click.echo(line)
+        print_text(line)
 
 
 @click.command()
@@ -65,7 +65,7 @@ def convert(*, file: Path, format_name: str | None, to: str, out: Path | None) -
     if not text.endswith("\n"):
         text += "\n"
     if out is None:
-        click.echo(text, nl=False)
+        print_file(text)
         return
     try:
         out.write_text(text, encoding="utf-8")
