@@ -25,12 +25,12 @@ class _Chunk(NamedTuple):
     kind: bytes
     start: int  # of the whole chunk
     body: memoryview
+    checksum: bytes
     end: int
 
     def is_intact(self) -> bool:
         """Whether its checksum is right."""
-        stored = self.body.obj[self.end - 4 : self.end]  # type: ignore[index]  # the buffer of our views is bytes
-        return zlib.crc32(self.body, zlib.crc32(self.kind)).to_bytes(4, "big") == stored
+        return zlib.crc32(self.body, zlib.crc32(self.kind)).to_bytes(4, "big") == self.checksum
 
 
 def cleaned_png(content: bytes) -> bytes:
@@ -62,7 +62,7 @@ def _chunks(content: bytes) -> Iterator[_Chunk]:
         if end > len(content):
             return
         kind = content[at + 4 : at + 8]
-        yield _Chunk(kind, at, view[at + 8 : end - 4], end)
+        yield _Chunk(kind, at, view[at + 8 : end - 4], content[end - 4 : end], end)
         at = end
 
 
