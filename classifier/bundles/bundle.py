@@ -2,8 +2,9 @@
 
 import hashlib
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from pydantic import BaseModel, ValidationError
@@ -146,7 +147,7 @@ def _version(folder: Path) -> str:
     for name in (INFO, TAXONOMY, CALIBRATION, WEIGHTS):
         try:
             with open_part(folder / name, MAX_WEIGHTS_BYTES) as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+                digest.update(hashlib.file_digest(cast("BufferedReader", stream), "sha256").digest())
         except OSError as error:
             raise BundleError(first_line(error), source=folder / name) from None
     return digest.hexdigest()[:_VERSION_DIGITS]

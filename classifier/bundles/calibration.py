@@ -119,7 +119,8 @@ class Calibration(_Part):
 
     def named_nodes(self) -> set[str]:
         """The nodes that it has targets, costs or thresholds for."""
-        return {part.node for part in (*self.subtrees, *(self.review.subtrees if self.review else ()))}
+        reviewed = self.review.subtrees if self.review else ()
+        return {part.node for part in self.subtrees} | {part.node for part in reviewed}
 
     def alarms(self, energies: Floats | None, count: int) -> Bools:
         """(count,) whether an asset looks like nothing in the taxonomy, by energies (count,).

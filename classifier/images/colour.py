@@ -112,7 +112,8 @@ def _table(transform: ImageCms.ImageCmsTransform) -> npt.NDArray[np.uint32]:
     steps = np.arange(2, 256, 4, dtype=np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(len(steps), -1, 3)
     found = np.asarray(transform.apply(Image.fromarray(colours))).reshape(-1, 3).astype(np.int64)
-    return ((found - 2).clip(0, 252) << (0, 8, 16)).sum(axis=-1).astype("<u4")
+    table: npt.NDArray[np.uint32] = ((found - 2).clip(0, 252) << (0, 8, 16)).sum(axis=-1).astype("<u4")
+    return table
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from PIL import Image
 from PIL.ImageFile import ImageFile
@@ -177,7 +178,8 @@ class _Decoding:
 
 
 def _is_flat(image: Image.Image) -> bool:
-    return all(most - least <= _FLAT for least, most in image.getextrema())
+    bands = [image.getchannel(band).getextrema() for band in image.getbands()]
+    return all(most - least <= _FLAT for least, most in cast("list[tuple[float, float]]", bands))
 
 
 def _orientation(image: Image.Image) -> object:

@@ -30,7 +30,7 @@ class _Chunk(NamedTuple):
 
     def is_intact(self) -> bool:
         """Whether its checksum is right."""
-        return zlib.crc32(self.body, zlib.crc32(self.kind)).to_bytes(4, "big") == self.checksum
+        return bool(zlib.crc32(self.body, zlib.crc32(self.kind)).to_bytes(4, "big") == self.checksum)
 
 
 def cleaned_png(content: bytes) -> bytes:

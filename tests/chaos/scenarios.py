@@ -243,9 +243,9 @@ def redis_demoted(place: Place, times: int) -> Verdict:
 
     def fault() -> None:
         client = _redis(place).client()
-        client.execute_command("REPLICAOF", "127.0.0.1", "1")
+        client.slaveof("127.0.0.1", 1)
         mortal.pause(_FAULT_S)
-        client.execute_command("REPLICAOF", "NO", "ONE")
+        client.slaveof()
 
     return while_working(place.world(), times, fault)
 

@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from colour_profiles import ADOBE_RGB, DISPLAY_P3, grey_profile, ink_profile, rgb_profile
@@ -85,9 +85,8 @@ def other_modes() -> Iterator[Case]:
     """Transparency, palettes, inks and Lab."""
     plain, palette = colours(), colours().quantize(128)
     opaque = Image.new("L", plain.size, 255)
-    lab = ImageCms.profileToProfile(
-        plain, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
-    )
+    srgb, wide = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    lab = cast("Image.Image", ImageCms.profileToProfile(plain, srgb, wide, outputMode="LAB"))
     yield "LA", saved(Image.merge("LA", [grey(), opaque]), "PNG"), grey()
     yield "PA", saved(palette.convert("PA"), "TIFF"), palette
     yield "P with transparency", saved(palette, "PNG", transparency=bytes([255] * 128)), palette
@@ -109,7 +108,7 @@ def profiled() -> Iterator[Case]:
         ("inks", plain.convert("CMYK"), ink_profile(0.9), "TIFF"),
     ]:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        seen = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+        seen = cast("Image.Image", ImageCms.profileToProfile(image, source, srgb, outputMode="RGB"))
         lossless = {"lossless": True} if image_format == "WEBP" else {}
         yield f"a profile of {name}", saved(image, image_format, icc_profile=profile, **lossless), seen
     for name, profile in [

@@ -55,7 +55,7 @@ def is_of_the_world(error: BaseException) -> bool:
 
 @contextmanager
 def one_line_errors(engine: Engine, name: str) -> Iterator[None]:
-    """Turn every error of the world into one DatabaseError (ConflictError) of one line; bugs in our own SQL stay what they are."""
+    """Turn every error of the world into a DatabaseError of one line; bugs in our own SQL stay what they are."""
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:

@@ -90,7 +90,10 @@ def select_claims() -> _ClaimColumns:
 def as_claims(tx: Transaction, query: _ClaimColumns) -> list[Claim]:
     """Claims on the selected jobs, in the order of their ids."""
     rows = tx.execute(query.order_by(JobRow.id))
-    return [Claim(*fence, uri, code in SUSPECT, charged, alone) for *fence, uri, code, charged, alone in rows]
+    return [
+        Claim(job, attempt, asset, bundle, uri, code in SUSPECT, charged, alone)
+        for job, attempt, asset, bundle, uri, code, charged, alone in rows
+    ]
 
 
 def extend_leases(database: Database, claims: Sequence[Claim], lease_s: float) -> None:

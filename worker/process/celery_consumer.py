@@ -70,6 +70,9 @@ class _PromptConsumer(Consumer):
     it is asked for, as a replica does, is asked again after a while, the longer the more often it refused.
     """
 
+    connection_errors: tuple[type[Exception], ...]  # of the broker's library, as Celery's consumer finds them
+    channel_errors: tuple[type[Exception], ...]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.refused = 0  # times in a row

@@ -9,7 +9,6 @@ from PIL import Image
 
 from classifier.bundles.bundle import Bundle
 from classifier.errors import UnreadableImageError, UnsupportedFormatError
-from classifier.images import opening
 from classifier.images.decode import decode
 from classifier.inference.predictor import Predictor
 
@@ -67,7 +66,7 @@ def test_heic_without_its_package_says_what_to_install(monkeypatch: pytest.Monke
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(opening.importlib, "import_module", missing)
+    monkeypatch.setattr("importlib.import_module", missing)
     with pytest.raises(UnsupportedFormatError, match=r"a: HEIC needs .* pip install cladist\[heif\]"):
         decode(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50), "a")
 

@@ -3,6 +3,7 @@
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixture_types import MakeImages, Submitted
@@ -58,7 +59,7 @@ def test_the_answer_of_a_cancelled_run_is_thrown_away(
         worker.close()
 
 
-def stored_confidences(services: Services) -> dict[str, float]:
+def stored_confidences(services: Services) -> dict[str, Any]:
     with services.database.read() as tx:
         assert len(tx.scalars(select(DecisionRow)).all()) == 1
         return {row.node_id: pytest.approx(row.confidence, abs=1e-4) for row in tx.scalars(select(LabelRow))}

@@ -12,7 +12,7 @@ import redis
 from celery.worker.consumer import Consumer
 from fixture_types import MakeImages, Submitted
 from job_rows import statuses
-from kombu import Connection
+from kombu import Connection, Queue
 from waiting import wait_until
 
 from worker.errors import ConsumerEndedError
@@ -165,8 +165,8 @@ def test_no_message_takes_a_worker_with_it(
 REFUSALS: list[tuple[str, Callable[[redis.Redis, str], object], Callable[[redis.Redis, str], object]]] = [
     (
         "a replica",
-        lambda client, _: client.execute_command("REPLICAOF", "127.0.0.1", "1"),
-        lambda client, _: client.execute_command("REPLICAOF", "NO", "ONE"),
+        lambda client, _: client.slaveof("127.0.0.1", 1),
+        lambda client, _: client.slaveof(),
     ),
     (
         "a key of another type",
@@ -237,7 +237,7 @@ def test_rabbitmq_brings_no_message_twice_that_nobody_can_read(
         )
         submitted(make_images(3))
         run_beside(services, steps)
-        connection.default_channel.queue_delete(queue)
+        Queue(queue, channel=connection.default_channel).delete()
 
 
 @only_redis
