@@ -396,13 +396,6 @@ def test_an_unknown_encoding_is_none(encoding: str) -> None:
         assert fetcher().fetch(f"http://127.0.0.1:{site.port}/a") == IMAGE
 
 
-def test_what_follows_a_packed_body_is_not_read() -> None:
-    """Neither kept nor counted: the picture ends where its packing does."""
-    content = gzip.compress(IMAGE) + bytes(10 * len(IMAGE))
-    with serving({"/a": answer(content, Content_Encoding="gzip")}) as site:
-        assert fetcher().fetch(f"http://127.0.0.1:{site.port}/a") == IMAGE
-
-
 @pytest.mark.parametrize(
     ("path", "asked"),
     [("/caf\udce9.jpg", "/caf%E9.jpg"), ("/caf\u00e9.jpg?\u00e9", "/caf%C3%A9.jpg?%C3%A9"), ("/a%20b", "/a%20b")],
