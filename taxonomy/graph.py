@@ -126,7 +126,7 @@ class Taxonomy:
         return self._by_name(self._graph.successors(self[node_id].id))
 
     def is_terminal(self, node_id: str) -> bool:
-        """Whether an asset may be labelled with the node: a leaf that is not deprecated, or any node marked assignable."""
+        """Whether an asset may be labelled with the node: a leaf that is not deprecated, or one marked assignable."""
         node = self[node_id]
         return node.assignable or not (node.deprecated or self._graph.out_degree(node_id))
 

@@ -174,7 +174,7 @@ def _lineage(parents: Sequence[Sequence[int]]) -> csr_array:
         work += sum(map(len, merged)) + 1
         if work > MAX_LINEAGE:
             raise TaxonomyError(
-                f"too deep and wide: of {len(parents)} nodes the first {node + 1} have more than {MAX_LINEAGE} ancestors"
+                f"too deep and wide: the first {node + 1} of {len(parents)} have more than {MAX_LINEAGE} ancestors"
             )
         ancestors = merged[0] if len(merged) == 1 else np.unique(np.concatenate(merged)) if merged else merged
         rows.append(np.append(np.asarray(ancestors, dtype=np.int64), node))

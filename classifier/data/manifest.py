@@ -70,7 +70,8 @@ def read_manifest(
     """Read a labels file against a taxonomy; image paths are relative to `images`, by default to the file's folder.
 
     The file is a labels.csv, a COCO or Label Studio export, or a folder of folders of images. With `multi_label` a row
-    may carry several nodes, joined by `|`, and the rows of one image are one sample. Raises ManifestError, naming the line, on a missing
+    may carry several nodes, joined by `|`, and the rows of one image are one sample. Raises ManifestError, naming
+    the line, on a missing
     header, a node or path that the taxonomy does not have, an unknown split, a bad weight, and an image that is missing
     or lies outside that folder.
     """

@@ -38,7 +38,8 @@ def match_nodes(before: Taxonomy, after: Taxonomy, mapping: NodeMapping) -> dict
     """Old node id -> its match; removed nodes are missing, or match nothing by an explicit mapping.
 
     Facts first: the mapping, the same id, `replaced_by`. Then, among nodes that no fact speaks of, alias, name and
-    place, and name alone where the name is the only one of its kind on both sides and parents or children agree; last, by
+    place, and name alone where the name is the only one of its kind on both sides and parents or children agree;
+    last, by
     content: what holds the same names below. So a renamed node, or a root put above all, loses nothing below it, though
     every path changes. Two candidates that are equally good are no match.
     """

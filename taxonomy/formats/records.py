@@ -16,7 +16,8 @@ _MAX_NAMED = 5
 class Record:
     """One entry of a file: its id (blank where it gives none), its name, and its parents as the file refers to them.
 
-    fields: the further fields of its Node. part: its place where it has no line. keys: its other texts by column or key.
+    fields: the further fields of its Node. part: its place where it has no line. keys: its other texts by column or
+    key.
     """
 
     id: str
@@ -29,9 +30,10 @@ class Record:
 
 
 def link(records: Sequence[Record], source: str) -> list[Node]:
-    """Nodes with their parents' ids. References are ids, or names, or another text of the entries: what covers the most.
+    """Nodes with their parents' ids. References are ids, names or another text of the entries: what covers the most.
 
-    0, -1, null, none and the entry's own id mean "no parent" where no other node is called so. Parents by name that have
+    0, -1, null, none and the entry's own id mean "no parent" where no other node is called so. Parents by name that
+    have
     no entry become roots, with a note. Entries that repeat a node with another parent are one node.
     Raises TaxonomyError on a name that two nodes have and a reference means one of.
     """
@@ -107,7 +109,7 @@ def own_parents_dropped(records: Sequence[Record]) -> list[Record]:
 
 
 def _merged(nodes: Sequence[Node]) -> Iterator[Node]:
-    """Entries that repeat a node with another parent are one node; other repetitions are left for Taxonomy to refuse."""
+    """Entries that repeat a node with another parent are one node; Taxonomy refuses other repetitions."""
     first: dict[str, Node] = {}
     above: dict[str, dict[str, None]] = {}
     others: list[Node] = []

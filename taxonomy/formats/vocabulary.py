@@ -11,7 +11,10 @@ NO_PARENT = frozenset(
     {"", "0", "-1", "null", "none", "nan", "n/a", "na", "nil", "~", "\\n", "root", "undefined", "-", "#"}
 )  # as exports write it, where no node has such an id
 
-_PARENT = frozenset(["parent", "parents", "broader", "broaders", "superclass", "supercategory", "supertype", "hypernym", "hypernyms", "super", "übergeordnet", "oberkategorie", "oberbegriff", "elternteil", "padre", "père"])  # fmt: skip
+_PARENT = frozenset(["parent", "parents", "broader", "broaders", "superclass", "supercategory", "supertype",
+                     "hypernym", "hypernyms", "super",
+                     "übergeordnet", "oberkategorie", "oberbegriff", "elternteil", "padre", "père"])  # fmt: skip
+_PARENT_PHRASES = (["is", "a"], ["subclass", "of"], ["sub", "class", "of"], ["child", "of"], ["belongs", "to"])
 _CHILD = frozenset(["child", "children", "kid", "kids", "narrower", "hyponym", "hyponyms", "subclass"])
 _ID = ("id", "uid", "uuid", "guid", "key", "code", "identifier", "uri", "iri", "notation", "pk", "number", "nr")
 _OF_NODE = frozenset(
@@ -51,7 +54,8 @@ _NAMES = (
     "description name", "short name", "long name", "term name", "item", "item name", "type", "slug",
 )  # fmt: skip
 _PATHS = ("path", "full path", "full name", "breadcrumb", "breadcrumbs", "hierarchy", "lineage", "category path",
-          "node path", "path name", "taxonomy path", "higher classification", "fullname", "pfad", "taxonomy")  # fmt: skip
+          "node path", "path name", "taxonomy path", "higher classification", "fullname",
+          "pfad", "taxonomy")  # fmt: skip
 _ALIASES = ("aliases", "alias", "synonyms", "synonym", "alt labels", "alt label", "alternative names", "other names",
             "common name", "common names", "vernacular name", "vernacular names", "also known as")  # fmt: skip
 _CHILDREN = frozenset(
@@ -148,7 +152,7 @@ def is_parent(title: str) -> bool:
     return (
         bool(words)
         and len(words) <= 4  # noqa: PLR2004 (parent name usage id)
-        and (words[0] in _PARENT or words[-1] in _PARENT or words in (["is", "a"], ["subclass", "of"], ["sub", "class", "of"], ["child", "of"], ["belongs", "to"]))
+        and (words[0] in _PARENT or words[-1] in _PARENT or words in _PARENT_PHRASES)
         and not set(words) & {"level", "count", "rank", "path", "paths", "image", "original"}
     )  # fmt: skip
 

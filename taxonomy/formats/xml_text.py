@@ -19,7 +19,7 @@ class Element(NamedTuple):
 
 
 def elements(text: str, source: str, max_depth: int = _MAX_DEPTH) -> Iterator[Element]:
-    """The elements in the order of the text. Raises TaxonomyError, with the line, on anything that is unsafe or no XML."""
+    """The elements in the order of the text. Raises TaxonomyError, with the line, on what is unsafe or no XML."""
     found: list[Element] = []
     depth = 0
     parser = expat.ParserCreate("utf-8")

@@ -1,4 +1,4 @@
-"""One HTML page that stands alone: the tree, to be folded and searched; written, and read back from the data it carries."""
+"""One HTML page that stands alone: the tree, to be folded and searched; read back from its data."""
 
 from collections.abc import Iterator
 from html import escape

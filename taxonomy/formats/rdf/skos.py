@@ -2,7 +2,8 @@
 
 prefLabel by language is the name and `names`, altLabel the aliases, broader and narrower the edges, owl:deprecated and
 dcterms:isReplacedBy what they say. The id is skos:notation, else what follows the last # or / of the concept's address.
-Only concepts are nodes: schemes, collections and whatever else has a label are not. Nothing is fetched: documents that name a remote context, a document type or an entity are refused.
+Only concepts are nodes: schemes, collections and whatever else has a label are not. Nothing is fetched: documents
+that name a remote context, a document type or an entity are refused.
 """
 
 import json

@@ -1,6 +1,7 @@
 """A labels file as the source of a taxonomy: every path that labels an image, and what lies above it.
 
-The titles may be in any case and order, by any delimiter: `image` (or file, filename), and `path`, `node` or `label`. COCO
+The titles may be in any case and order, by any delimiter: `image` (or file, filename), and `path`, `node` or
+`label`. COCO
 and Label Studio exports are labels files as well.
 """
 
@@ -40,7 +41,8 @@ Labels = Iterator[tuple[int, Mapping[str, str]]]
 def read_rows(text: str, source: str) -> Labels:
     """Yield (line, row) of a labels file, under the titles `image`, `path`, `node`, `split` and `weight`.
 
-    Paths are written `A > B`, whatever separated their names; of a Label Studio or COCO export the line is the task's or
+    Paths are written `A > B`, whatever separated their names; of a Label Studio or COCO export the line is the
+    task's or
     annotation's number. Raises TaxonomyError on a missing header or a row of the wrong length.
     """
     if text.lstrip()[:1] in ("{", "["):
@@ -79,7 +81,7 @@ def _paths(rows: Labels, source: str) -> Iterator[tuple[int, tuple[str, ...], st
 
 
 def _header(text: str) -> tuple[str, list[str]]:
-    """(delimiter, our title or the plain one of each column): the delimiter by which the first line has most of ours."""
+    """(delimiter, our title or the plain one of each column), by the delimiter that gives most of ours."""
     first = text.lstrip("\ufeff").partition("\n")[0].rstrip("\r")
     best: tuple[str, list[str]] = (",", [])
     for delimiter in (",", *(each for each in DELIMITERS if each != ",")):
@@ -116,7 +118,7 @@ def _rows(text: str, source: str, delimiter: str, titles: Sequence[str]) -> Iter
 
 
 def _rewrite(rows: list[tuple[int, dict[str, str]]], column: str) -> None:
-    """Write the paths of a column with ` > `; say so, and where a sign looks like a separator but does not explain all."""
+    """Write the paths of a column with ` > ` and say so; say as well where a sign is in too few to be a separator."""
     cells = [row[column].strip() for _, row in rows if row.get(column, "").strip()]
     if not cells or any(PATH_SEPARATOR in cell for cell in cells):
         return

@@ -79,7 +79,7 @@ def _columns(titles: tuple[str, ...], rows: list[Row], delimiter: str) -> tuple[
 
 
 def _fits(title: str, cells: list[str], separator: str) -> bool:
-    """Whether half of the cells hold it, so that it is no sign in a name here and there; in a path column one will do."""
+    """Whether half of the cells hold it, so that it is no sign in a name; in a path column one will do."""
     with_it = sum(separator in cell for cell in cells)
     return bool(path_strength(title)) or separator == " > " or 2 * with_it >= len(cells)
 

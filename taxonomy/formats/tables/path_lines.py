@@ -1,8 +1,10 @@
 """Lines of `A > B > C`, each with or without an id in front or behind.
 
-The separator is the one that explains the most lines: ` > `, ` / `, `/`, `|`, `::`, `»`, `→`, a backslash, `->`; where none
+The separator is the one that explains the most lines: ` > `, ` / `, `/`, `|`, `::`, `»`, `→`, a backslash, `->`;
+where none
 of these does, `--`, ` - `, `.` or `:` if it explains all. Ids in front: `12 - A > B`, `12<tab>A > B`, `12,A > B`,
-`gid://... : A > B`; behind: `A > B<tab>12`, `A > B,12`, `A > B (12)`. An id is a number or holds one after a sign; a word
+`gid://... : A > B`; behind: `A > B<tab>12`, `A > B,12`, `A > B (12)`. An id is a number or holds one after a sign; a
+word
 that ends in a digit is a name. Lines with # are comments; a first line that titles the rest is no node.
 """
 

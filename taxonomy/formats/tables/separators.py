@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from taxonomy.graph import split_path, tidy
 
 # In order of preference between signs that explain equally many lines.
-_STRONG = (" > ", " >> ", " | ", "::", " → ", " » ", " \u203a ", " -> ", " => ", " / ", ">>", ">", "→", "»", "\u203a", "->", "=>",
+_STRONG = (" > ", " >> ",
+           " | ", "::", " → ", " » ", " \u203a ", " -> ", " => ", " / ", ">>", ">", "→", "»", "\u203a", "->", "=>",
            "|", "\\", "/")  # fmt: skip
 _WEAK = ("--", " - ", " \u2013 ", " \u2014 ", "__", ";", ":", ".", "#", "~", "^")
 _ARROW = " > "

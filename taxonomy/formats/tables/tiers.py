@@ -1,6 +1,7 @@
 """Tables with a column for each level, with or without titles, and perhaps an id or a code for each row or level.
 
-A row names its node by all cells from the first level down; leading blank cells mean "as in the row above", blanks among
+A row names its node by all cells from the first level down; leading blank cells mean "as in the row above", blanks
+among
 ranks of biology that the rank is not given. A common name beside is an alias of the row's node.
 """
 
@@ -71,7 +72,7 @@ def _layout(text: str) -> Layout | None:
 
 
 def _is_camera_trap(rows: Sequence[Row]) -> bool:
-    """Whether the rows are `uuid;class;order;family;genus;species;common name`, as camera-trap models list their labels."""
+    """Whether the rows are `uuid;class;order;family;genus;species;common name`, as camera-trap models have it."""
     ids = [row.cells[0] for row in rows]
     return (
         len(rows) > 1

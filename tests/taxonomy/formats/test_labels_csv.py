@@ -101,7 +101,7 @@ def test_a_few_slashes_are_reported_and_not_split() -> None:
     """One name of four with a slash is a name, and whoever reads is told."""
     rows = "image,label\n1.jpg,Food/Drink\n2.jpg,Cars\n3.jpg,Toys\n4.jpg,Art\n"
     with collect_notes() as notes:
-        assert [row["label"] for _, row in read_rows(rows, "x")][0] == "Food/Drink"
+        assert next(row["label"] for _, row in read_rows(rows, "x")) == "Food/Drink"
     assert notes == ["1 of 4 labels hold '/', too few for a separator: these names were not split"]
 
 

@@ -67,13 +67,15 @@ def test_parents_by_any_key(read: Read, parent: str, own: str, root: object) -> 
         ('{"Fruit": ["Apple", "Pear"], "Apple": ["Gala"]}', (4, 3)),
         ('{"1": "Fruit", "2": "Fruit > Apple"}', (2, 1)),
         ('{"categories": [{"id": 1, "name": "person", "supercategory": "person"}]}', (2, 1)),
-        ('{"categories": [{"name": "fruits", "supercategory": "none"}, {"name": "a", "supercategory": "fruits"}]}', (2, 1)),
+        (('{"categories": [{"name": "fruits", "supercategory": "none"},'
+         '{"name": "a", "supercategory": "fruits"}]}'), (2, 1)),
         ('[{"name":"Men","sub":[{"name":"Shoes"}]},{"name":"Women","sub":[{"name":"Shoes"}]}]', (4, 2)),
         ('[{"kingdom":"A","species":"B"},{"kingdom":"A","species":"C"}]', (3, 2)),
-        ("@prefix o: <http://www.w3.org/2002/07/owl#> . @prefix r: <http://www.w3.org/2000/01/rdf-schema#> .\n"
-         "<http://x/A> a o:Class . <http://x/B> a o:Class ; r:subClassOf <http://x/A> .\n", (2, 1)),
-        ("@prefix s: <http://www.w3.org/2004/02/skos/core#> . @prefix : <http://x/> .\n"
-         ':s a s:ConceptScheme; s:prefLabel "F" . :1 a s:Concept; s:prefLabel "F" . :2 a s:Concept; s:broader :1 .\n', (2, 1)),
+        (("@prefix o: <http://www.w3.org/2002/07/owl#> . @prefix r: <http://www.w3.org/2000/01/rdf-schema#> .\n"
+         "<http://x/A> a o:Class . <http://x/B> a o:Class ; r:subClassOf <http://x/A> .\n"), (2, 1)),
+        (("@prefix s: <http://www.w3.org/2004/02/skos/core#> . @prefix : <http://x/> .\n"
+         ':s a s:ConceptScheme; s:prefLabel "F" . :1 a s:Concept; s:prefLabel "F" . '
+          ':2 a s:Concept; s:broader :1 .\n'), (2, 1)),
     ],
 )  # fmt: skip
 def test_a_shape_and_its_counts(read: Read, text: str, expected: tuple[int, int]) -> None:
