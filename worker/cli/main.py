@@ -25,6 +25,8 @@ _COMMANDS = {
     "bundle": LazyCommand("worker.cli.service.bundle:bundle", "Make bundles known to the database."),
     "submit": LazyCommand("worker.cli.jobs.submit:submit", "Submit assets for classification."),
     "jobs": LazyCommand("worker.cli.jobs.group:jobs", "List, show, wait for, cancel, retry and purge jobs."),
+    "batches": LazyCommand("worker.cli.jobs.batches:batches", "Show, list and cancel the jobs of a submission."),
+    "assets": LazyCommand("worker.cli.jobs.assets:assets", "Show, list and delete assets."),
     "queues": LazyCommand("worker.cli.jobs.queues:queues", "List, pause, resume and change the queues of jobs."),
     "reclassify": LazyCommand(
         "worker.cli.jobs.reclassify:reclassify", "Submit assets again: stale, failed, unlabelled."
@@ -58,8 +60,8 @@ def _run() -> int:
     except click.ClickException as error:
         where = f"{error.ctx.command_path}: " if isinstance(error, click.UsageError) and error.ctx else ""
         return _refuse(f"{where}{error.format_message()}")
-    except CladistError as error:
-        return _refuse(str(error))
+    except (CladistError, UnicodeEncodeError) as error:
+        return _refuse(f"{error.object[:80]!r} is not text in UTF-8" if isinstance(error, UnicodeError) else str(error))
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:

@@ -6,14 +6,16 @@ from random import Random
 from threading import Barrier
 
 import pytest
-from fixture_types import Submitted
+from fixture_types import Submitted as SubmittedUris
 from sqlalchemy import func, select
 
 from worker.db.engine import Database
 from worker.db.tables import AssetRow, JobRow, OutboxRow
 from worker.dispatch.queues import DEFAULT_DESTINATION
 from worker.errors import LookupFailedError, SubmissionError
-from worker.jobs.submission import Request, _add_jobs, asset_uri, read_requests, submit
+from worker.jobs.addresses import asset_uri
+from worker.jobs.manifest import read_requests
+from worker.jobs.submission import Request, Submitted, _add_jobs, submit, submit_batch
 
 
 def _count(database: Database, table: type) -> int:
@@ -22,7 +24,7 @@ def _count(database: Database, table: type) -> int:
 
 
 @pytest.mark.usefixtures("bundle")
-def test_job_and_outbox_row_are_one(database: Database, submitted: Submitted) -> None:
+def test_job_and_outbox_row_are_one(database: Database, submitted: SubmittedUris) -> None:
     """Every job has its outbox row; one asset submitted twice has two jobs."""
     ids = submitted(["file:///a.png", "file:///b.png", "file:///a.png"])
     assert len(set(ids)) == 3
@@ -46,10 +48,10 @@ def test_a_key_that_two_use_at_once_gives_both_the_same_job(database: Database) 
     request = Request("file:///a", "k")
     with ThreadPoolExecutor(1) as pool:
         with database.write() as session:
-            first = _add_jobs(session, [request], DEFAULT_DESTINATION)
+            ((first,), _) = _add_jobs(session, [request], DEFAULT_DESTINATION)
             second = pool.submit(lambda: list(submit(database, [request])))
             wait([second], timeout=0.5)
-        assert second.result() == [first]
+        assert second.result() == [[first.job]]
     assert _count(database, JobRow) == 1
 
 
@@ -140,7 +142,10 @@ def test_a_manifest_names_assets_and_keys(tmp_path: Path) -> None:
     """`uri` or `image`, relative to the file, and `key` where it is not blank."""
     path = tmp_path / "manifest.csv"
     path.write_text("image,key,split\na.png,k,train\n/b.png,,test\n")
-    assert list(read_requests(path)) == [Request((tmp_path / "a.png").as_uri(), "k"), Request("file:///b.png")]
+    assert list(read_requests(path)) == [
+        Request((tmp_path / "a.png").as_uri(), "k", metadata={"split": "train"}),
+        Request("file:///b.png", metadata={"split": "test"}),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import click
 
-from worker.cli.options import json_option
+from worker.cli.options import id_type, json_option
 from worker.cli.output import print_jobs, print_json
 from worker.db.engine import open_database
 from worker.jobs.queries import list_jobs
@@ -18,7 +18,7 @@ def dead() -> None:
 
 @dead.command("list")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--before", type=int, help="Go on below this job id.")
+@click.option("--before", type=id_type, help="Go on below this job id.")
 @json_option
 def list_(*, limit: int, before: int | None, as_json: bool) -> None:
     """List dead jobs, the newest first, with what they died of."""
@@ -28,7 +28,7 @@ def list_(*, limit: int, before: int | None, as_json: bool) -> None:
 
 
 @dead.command()
-@click.argument("ids", type=int, nargs=-1)
+@click.argument("ids", type=id_type, nargs=-1)
 @click.option("--all", "all_", is_flag=True, help="Every dead job.")
 @json_option
 def retry(*, ids: tuple[int, ...], all_: bool, as_json: bool) -> None:

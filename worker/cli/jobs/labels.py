@@ -6,7 +6,7 @@ import click
 
 from worker.catalog.nodes import find_node
 from worker.catalog.serving import active_bundle, serving_release
-from worker.cli.options import json_option
+from worker.cli.options import id_type, json_option
 from worker.cli.output import print_json, print_table
 from worker.db.engine import open_database
 from worker.labels.storage import labels_under
@@ -17,7 +17,7 @@ from worker.settings import read_settings
 @click.option("--under", required=True, help="A node: its id, its path (A > B), or its name or alias.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), default=0.0, show_default=True)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
-@click.option("--after", type=(float, int), help="CONFIDENCE ASSET_ID of the last asset of the page before.")
+@click.option("--after", type=(float, id_type), help="CONFIDENCE ASSET_ID of the last asset of the page before.")
 @json_option
 def labels(*, under: str, min_confidence: float, limit: int, after: tuple[float, int] | None, as_json: bool) -> None:
     """Find assets at or below a node, the most confident first."""

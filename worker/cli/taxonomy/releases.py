@@ -16,7 +16,7 @@ from worker.catalog.releases import (
     list_releases,
     stored_taxonomy,
 )
-from worker.cli.options import file_type, json_option
+from worker.cli.options import file_type, id_type, json_option
 from worker.cli.output import print_json, print_table
 from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option, merged_mapping
@@ -165,7 +165,7 @@ def rollback(*, before: str, after: str, batch: int, as_json: bool) -> None:
 @click.argument("before")
 @click.argument("after")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
-@click.option("--after-asset", type=int, default=0, help="The last asset id of the page before.")
+@click.option("--after-asset", type=id_type, default=0, help="The last asset id of the page before.")
 @json_option
 def reviews(*, before: str, after: str, limit: int, after_asset: int, as_json: bool) -> None:
     """List the assets that lost their node on the way from BEFORE to AFTER."""
