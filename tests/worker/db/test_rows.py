@@ -59,7 +59,7 @@ def test_an_error_while_rows_are_made_is_told_as_it_is(database: Database) -> No
     """A bug in what makes the rows is no database error, and nothing is written."""
 
     def rows() -> Iterator[tuple[object, ...]]:
-        yield 1, "a"
+        yield 1, "a", "a"
         raise ZeroDivisionError("a bug")
 
     with pytest.raises(ZeroDivisionError), database.write() as session:
@@ -74,10 +74,10 @@ def test_a_connection_lost_on_the_way_is_a_database_error(postgres_url: str) -> 
     database.upgrade()
 
     def cut(pid: int | None) -> Iterator[tuple[object, ...]]:
-        yield 1, "a"
+        yield 1, "a", "a"
         with database.write() as other:
             other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-        yield from ((number, "x" * 1000 + str(number)) for number in range(2, 20_000))
+        yield from ((number, *["x" * 1000 + str(number)] * 2) for number in range(2, 20_000))
 
     def write() -> None:
         with database.write() as session:
