@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from worker.db.engine import Database
 from worker.db.tables import AssetRow, DecisionRow, JobRow
@@ -19,8 +19,8 @@ class Content:
     """The hashes of an asset's bytes and of its picture. pdq: 64 hexadecimal digits; pdq_quality: 0 to 100."""
 
     sha256: str
-    pdq: str | None
-    pdq_quality: int | None
+    pdq: str
+    pdq_quality: int
 
 
 NO_CONTENTS: Mapping[int, Content] = MappingProxyType({})
@@ -40,11 +40,11 @@ def sha256_of(content: bytes) -> str:
 
 
 def find_answer(database: Database, sha256: str, bundle_id: int, release: str) -> Answer | None:
-    """The newest answer of a bundle on this content, if it was given in this release; None when there is none."""
+    """The newest answer of a bundle on an asset that still holds this content; None unless it is of this release."""
     query = (
         select(DecisionRow.prediction, AssetRow.pdq, AssetRow.pdq_quality)
         .join(JobRow, JobRow.id == DecisionRow.job_id)
-        .outerjoin(AssetRow, and_(AssetRow.id == DecisionRow.asset_id, AssetRow.content_sha256 == sha256))
+        .join(AssetRow, and_(AssetRow.id == DecisionRow.asset_id, AssetRow.content_sha256 == sha256))
         .where(DecisionRow.content_sha256 == sha256, JobRow.bundle_id == bundle_id)
         .where(JobRow.status == Status.SUCCEEDED)
         .order_by(DecisionRow.job_id.desc())
@@ -58,19 +58,15 @@ def find_answer(database: Database, sha256: str, bundle_id: int, release: str) -
 
 
 def store_contents(tx: Transaction, contents: Sequence[tuple[int, Content]]) -> None:
-    """Keep with assets, which the caller holds, what they hold now; where it is the same nothing is written.
-
-    A perceptual hash that is not known leaves the one of the same content.
-    """
+    """Keep with assets, which the caller holds, what they hold now; where it is the same nothing is written."""
     rows = [
         {"asset": asset_id, "sha256": content.sha256, "hash": content.pdq, "quality": content.pdq_quality}
         for asset_id, content in contents
-        if content.pdq is not None
     ]
     if not rows:
         return
     table = AssetRow.__table__
-    is_other = or_(table.c.content_sha256.is_distinct_from(bindparam("sha256")), table.c.pdq.is_(None))
+    is_other = table.c.content_sha256.is_distinct_from(bindparam("sha256"))
     tx.connection().execute(
         update(table)  # type: ignore[arg-type] # a Table, which SQLAlchemy types wider
         .where(table.c.id == bindparam("asset"), is_other)
