@@ -151,7 +151,9 @@ def fill(database: Database, first_asset: int, assets: int) -> None:
     for start in range(first_asset, first_asset + assets, CHUNK):
         ids = range(start, min(start + CHUNK, first_asset + assets))
         with database.write() as session:
-            insert_rows(session, AssetRow, ("id", "uri"), ((number, f"file:///{number}.jpg") for number in ids))
+            insert_rows(
+                session, AssetRow, ("id", "name", "uri"), ((number, *[f"file:///{number}.jpg"] * 2) for number in ids)
+            )
             insert_rows(session, LabelRow, COLUMNS, (row for number in ids for row in label_rows(number, random)))
     with database.write() as session:
         for index in indexes:

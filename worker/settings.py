@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     )
     fetch_https_to_http: bool = Field(default=False, description="Whether https may redirect to http.")
 
+    reuse: Literal["off", "content"] = Field(
+        default="off",
+        description="content: the same bytes, bundle and release get the answer that they had, without the model.",
+    )
+
     message_size: int = Field(default=64, ge=1, le=1024, description="Jobs in one message, at most.")
     batch_size: int = Field(
         default=0, ge=0, le=1024, description="Images in one forward pass, at most; 0: as measured when a bundle loads."

@@ -1,5 +1,6 @@
 """The prediction for one asset: a label for each level, and the decision."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,6 +49,7 @@ class NodeConfidence:
 class AssetPrediction:
     """The prediction for one asset: the object of `predict --json`, of the database and of every interface.
 
+    reused: true only where the same content had an answer of the same model and release already, which this is.
     reported, bins: only where decode options ask for them. decisions, decided: only where an asset may carry several
     labels, see `classifier.inference.label_sets`: the decided nodes without a decided child, and the ids of all decided
     nodes. partial: true where the file was truncated. frame: of a file of several pictures the one taken, from 1.
@@ -64,6 +66,7 @@ class AssetPrediction:
     decided: tuple[str, ...] | None = None
     partial: bool | None = None
     frame: int | None = None
+    reused: bool | None = None
 
     def marked(self, marks: Marks) -> "AssetPrediction":
         """The same prediction, saying what is to be known of the picture; itself where that is nothing."""
@@ -75,12 +78,21 @@ class AssetPrediction:
         """The object as plain JSON values, without what nobody asked for."""
         return {key: value for key, value in _JSON.dump_python(self, mode="json").items() if value is not None}
 
+    def reused_for(self, asset: str) -> "AssetPrediction":
+        """The same answer for another asset of the same content."""
+        return replace(self, asset=asset, reused=True)
+
     def on_path(self) -> tuple[bool, ...]:
         """For each of the `levels` whether it is decided on, as the decision's node is and all above it."""
         if self.decided is not None:
             decided = set(self.decided)
             return tuple(label.node in decided for label in self.levels)
         return tuple(label.level <= self.decision.level for label in self.levels)
+
+
+def read_prediction(stored: Mapping[str, Any]) -> AssetPrediction:
+    """The prediction of which `as_dict` made this object. Raises pydantic.ValidationError on what is none."""
+    return _JSON.validate_python(stored)
 
 
 def predict_asset(

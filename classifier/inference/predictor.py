@@ -12,8 +12,9 @@ from classifier.bundles.bundle import Bundle, read_bundle
 from classifier.bundles.calibration import Calibration, adapted_calibration
 from classifier.config import Mode, Precision
 from classifier.errors import BundleError, DecodeError
-from classifier.images.decode import decode_picture
+from classifier.images.decode import Picture, decode_picture
 from classifier.images.limits import DEFAULT_LIMITS, DecodeLimits, Marks
+from classifier.images.pdq import Pdq, pdq_of
 from classifier.images.tensors import channel_stats, square_pixels, stacked
 from classifier.inference.decoding import DecodeOptions, Decoder
 from classifier.inference.label_sets import LabelSetDecoder
@@ -86,9 +87,12 @@ class Predictor:
 
     def picture(self, content: bytes, source: str) -> PreparedPicture:
         """The pixels of an image file with their marks, which go to `AssetPrediction.marked`. Raises AssetError."""
-        size_px = self.bundle.info.image_size_px
-        found = decode_picture(content, source, size_px, self._limits)
-        return PreparedPicture(square_pixels(found.image, size_px), found.marks)
+        return self._prepared(self._decoded(content, source))
+
+    def picture_and_pdq(self, content: bytes, source: str) -> tuple[PreparedPicture, Pdq]:
+        """As `picture`, with the perceptual hash of the whole picture. Raises AssetError."""
+        found = self._decoded(content, source)
+        return self._prepared(found), pdq_of(found.image)
 
     def probs(self, pixels: Tensor) -> NodeProbs:
         """Calibrated probabilities of (B, 3, S, S) uint8 images, on the CPU."""
@@ -117,6 +121,12 @@ class Predictor:
             return []
         found = self.predict(list(pictures), stacked([picture.pixels for picture in pictures.values()]))
         return [prediction.marked(picture.marks) for prediction, picture in zip(found, pictures.values(), strict=True)]
+
+    def _decoded(self, content: bytes, source: str) -> Picture:
+        return decode_picture(content, source, self.bundle.info.image_size_px, self._limits)
+
+    def _prepared(self, found: Picture) -> PreparedPicture:
+        return PreparedPicture(square_pixels(found.image, self.bundle.info.image_size_px), found.marks)
 
     def _node_probs(self, logits: Tensor) -> NodeProbs:
         nodes, best = self._output.predict(self._scaled(logits))

@@ -30,6 +30,8 @@ _COMMANDS = {
     "bundle": LazyCommand("worker.cli.service.bundle:bundle", "Make bundles known to the database."),
     "submit": LazyCommand("worker.cli.jobs.submit:submit", "Submit assets for classification."),
     "jobs": LazyCommand("worker.cli.jobs.group:jobs", "List, show, wait for, cancel, retry and purge jobs."),
+    "batches": LazyCommand("worker.cli.jobs.batches:batches", "Show, list and cancel the jobs of a submission."),
+    "assets": LazyCommand("worker.cli.jobs.assets:assets", "Show, list and delete assets."),
     "queues": LazyCommand("worker.cli.jobs.queues:queues", "List, pause, resume and change the queues of jobs."),
     "reclassify": LazyCommand(
         "worker.cli.jobs.reclassify:reclassify", "Submit assets again: stale, failed, unlabelled."

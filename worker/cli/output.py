@@ -9,10 +9,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from taxonomy.errors import some_of
 from worker.telemetry.redaction import safe_message, visible, visible_json
 
 _LONG_COLUMNS = (
     "asset",
+    "name",
     "message",
     "value",
     "alternatives",
@@ -27,6 +29,7 @@ _LONG_COLUMNS = (
 )  # these give way when the terminal is narrow
 
 _JOB_COLUMNS = ("job", "status", "attempt", "asset", "code", "message")
+_NAMED = 10  # failed jobs that people are told of
 _PIPED_WIDTH = 160  # columns of a table that no terminal shows
 
 
@@ -67,6 +70,19 @@ def print_jobs(jobs: Iterable[dict[str, Any]], *, as_json: bool) -> None:
             print_json(job)
     else:
         print_table("jobs", _JOB_COLUMNS, [[job[column] for column in _JOB_COLUMNS] for job in jobs])
+
+
+def print_batch(batch: dict[str, Any], *, as_json: bool) -> None:
+    """Print one batch: one object for programs; for people its counts, a rate and the time that is left."""
+    if as_json:
+        print_json(batch)
+        return
+    counts = [(state, f"{n} or more" if state in batch["capped"] else n) for state, n in batch["counts"].items() if n]
+    print_table(f"batch {batch['batch']}: {batch['jobs']} jobs", ("state", "jobs"), counts)
+    left = "" if batch["left_s"] is None else f", {batch['left_s']:.0f} s left"
+    click.echo(f"{batch['rate_per_s']:.1f} a second{left}" if batch["open"] else "ended")
+    if failed := batch.get("failed_jobs"):
+        click.echo(f"failed: {some_of(map(str, failed), _NAMED)}")
 
 
 def print_metrics(metrics: dict[str, Any]) -> None:

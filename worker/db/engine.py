@@ -66,11 +66,23 @@ class Database:
 
     @contextmanager
     def _migrating(self) -> Iterator[Connection]:
-        """A transaction for the schema; processes that want one at the same time take turns."""
+        """A transaction for the schema; processes that want one at the same time take turns.
+
+        SQLite changes a table by making another and dropping the first, which its foreign keys would refuse; they are
+        checked before the transaction commits.
+        """
         engine = self.engine.execution_options(cladist_begin="IMMEDIATE")
-        with one_line_errors(self.engine, self.name), turn_of_folder(engine.url), engine.begin() as connection:
+        with (
+            one_line_errors(self.engine, self.name),
+            turn_of_folder(engine.url),
+            engine.connect() as connection,
+            _without_foreign_keys(connection),
+            connection.begin(),
+        ):
             take_turn(connection)
             yield connection
+            if self.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise DatabaseError("a row names another one that is not there", source=self.name)
 
     def require_upgraded(self) -> None:
         """Raise DatabaseError unless the schema is at the revision of the tables."""
@@ -114,6 +126,20 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute(f"PRAGMA busy_timeout={_SQLITE_WAIT_MS}")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+@contextmanager
+def _without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """On SQLite, enforce none meanwhile; it heeds that outside of any transaction only."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _begin_sqlite(connection: Connection) -> None:

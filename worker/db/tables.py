@@ -19,11 +19,12 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from worker.states import Code, RelabellingStatus, Status
 
-REVISION = "0004"  # of the migration that makes these tables: a test holds it to the newest one
+REVISION = "0005"  # of the migration that makes these tables: a test holds it to the newest one
 HUMAN = 0  # the bundle number of labels that people gave
 DEFAULT_TAXONOMY = "default"
 DEFAULT_QUEUE = DEFAULT_TENANT = "default"  # both are there from the first, with the number 1
@@ -151,13 +152,50 @@ class BundleRow(Base):
     created_at: Mapped[datetime]
 
 
+def _uri_of(context: DefaultExecutionContext) -> Any:
+    return context.get_current_parameters()["uri"]  # type: ignore[no-untyped-call] # of SQLAlchemy
+
+
 class AssetRow(Base):
-    """A content item, known by its URI."""
+    """A content item of a tenant, known by its name; the URI to fetch it from may change, and by default is its name.
+
+    `content_sha256`, `pdq` (64 hexadecimal digits) and `pdq_quality` (0 to 100) are of the content decoded last.
+    """
 
     __tablename__ = "assets"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
 
     id: Mapped[int] = mapped_column(_BigId, primary_key=True)
-    uri: Mapped[str] = mapped_column(Text, unique=True)
+    uri: Mapped[str] = mapped_column(Text)
+    tenant_id: Mapped[int] = mapped_column(Integer, default=FIRST, server_default=text("1"))
+    name: Mapped[str] = mapped_column(Text, default=_uri_of)
+    content_sha256: Mapped[str | None] = mapped_column(String(64))
+    pdq: Mapped[str | None] = mapped_column(String(64))
+    pdq_quality: Mapped[int | None] = mapped_column(Integer)
+
+
+class BatchRow(Base):
+    """The jobs of one submission, counted as they are submitted. Batches are never deleted."""
+
+    __tablename__ = "batches"
+
+    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    created_at: Mapped[datetime]
+    job_count: Mapped[int] = mapped_column(default=0)
+
+
+class DeletionRow(Base):
+    """That an asset was deleted with all that was known of it; its name is kept as a hash only."""
+
+    __tablename__ = "deletions"
+
+    id: Mapped[int] = mapped_column(_BigId, primary_key=True)
+    tenant_id: Mapped[int] = mapped_column(Integer)
+    name_sha256: Mapped[str] = mapped_column(String(64))
+    job_count: Mapped[int] = mapped_column(Integer)
+    last_job_id: Mapped[int]  # the largest that any job had by then: SQLite would give it again
+    deleted_at: Mapped[datetime]
+    deleted_by: Mapped[str] = mapped_column(Text)
 
 
 class QueueRow(Base):
@@ -211,6 +249,21 @@ class JobRow(Base):
         ),
         Index(None, "status", "id"),
         Index(None, "asset_id"),
+        Index(
+            "ix_jobs_batch_id_id",
+            "batch_id",
+            "id",
+            sqlite_where=text("batch_id IS NOT NULL"),
+            postgresql_where=text("batch_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_jobs_batch_id_status",
+            "batch_id",
+            "status",
+            "finished_at",
+            sqlite_where=text("batch_id IS NOT NULL"),
+            postgresql_where=text("batch_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(_BigId, primary_key=True)
@@ -230,6 +283,8 @@ class JobRow(Base):
     finished_at: Mapped[datetime | None]
     queue_id: Mapped[int] = mapped_column(Integer, default=FIRST, server_default=text("1"))
     tenant_id: Mapped[int] = mapped_column(Integer, default=FIRST, server_default=text("1"))
+    batch_id: Mapped[int | None]
+    details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSON(none_as_null=True))  # the submitter's
 
 
 class OutboxRow(Base):
@@ -270,7 +325,16 @@ class DecisionRow(Base):
     """The decision of a job that succeeded, and the whole prediction as every interface shows it."""
 
     __tablename__ = "decisions"
-    __table_args__ = (Index(None, "asset_id"),)
+    __table_args__ = (
+        Index(None, "asset_id"),
+        Index(
+            "ix_decisions_content_sha256",
+            "content_sha256",
+            "job_id",
+            sqlite_where=text("content_sha256 IS NOT NULL"),
+            postgresql_where=text("content_sha256 IS NOT NULL"),
+        ),
+    )
 
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, autoincrement=False)
     asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"))
@@ -279,6 +343,7 @@ class DecisionRow(Base):
     confidence: Mapped[float]
     reason: Mapped[str] = mapped_column(Text)
     prediction: Mapped[dict[str, Any]] = mapped_column(JSON)
+    content_sha256: Mapped[str | None] = mapped_column(String(64))  # of what was decided on
 
 
 class LabelRow(Base):

@@ -47,14 +47,27 @@ def find_queue(tx: Transaction, name: str) -> QueueRow:
 
 def tenant_number(tx: Transaction, name: str) -> int:
     """The number of a tenant, who is made known by his first job. Raises SubmissionError on a name that is none."""
-    if not name.strip() or len(name) > _MAX_TENANT_CHARS or "\0" in name:
-        raise SubmissionError(f"{name[:80]!r} is no name of a tenant: 1 to {_MAX_TENANT_CHARS} characters")
-    known = select(TenantRow.id).where(TenantRow.name == name)
+    known = select(TenantRow.id).where(TenantRow.name == checked_tenant(name))
     found = tx.scalar(known)
     if found is not None:
         return found
     tx.execute(insert_into(tx, TenantRow).values(name=name).on_conflict_do_nothing())
     return tx.scalars(known).one()
+
+
+def checked_tenant(name: str) -> str:
+    """A name that a tenant may have. Raises SubmissionError."""
+    if not name.strip() or len(name) > _MAX_TENANT_CHARS or not _is_text(name):
+        raise SubmissionError(f"{name[:80]!r} is no name of a tenant: 1 to {_MAX_TENANT_CHARS} characters")
+    return name
+
+
+def find_tenant(tx: Transaction, name: str) -> int:
+    """The number of a tenant. Raises LookupFailedError."""
+    found = tx.scalar(select(TenantRow.id).where(TenantRow.name == name))
+    if found is None:
+        raise LookupFailedError(f"no tenant is named {name!r}")
+    return found
 
 
 def set_queue(database: Database, name: str, terms: Terms) -> dict[str, Any]:
@@ -90,6 +103,13 @@ def list_queues(tx: Transaction) -> list[dict[str, Any]]:
     """All queues, those that are published first before the others."""
     rows = tx.scalars(select(QueueRow).order_by(QueueRow.priority.desc(), QueueRow.name))
     return [_as_dict(tx, row) for row in rows]
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return b"\0" not in name.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def _as_dict(tx: Transaction, row: QueueRow) -> dict[str, Any]:

@@ -15,12 +15,22 @@ from worker.states import OPEN, Status
 
 
 def list_jobs(
-    tx: Transaction, *, status: Status | None = None, limit: int = 50, before: int | None = None
+    tx: Transaction,
+    *,
+    status: Status | None = None,
+    batch: int | None = None,
+    asset_id: int | None = None,
+    limit: int = 50,
+    before: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The newest jobs first; `before` is the id at which the page before ended."""
+    """The newest jobs first, all or of one batch or asset; `before` is the id at which the page before ended."""
     query = _jobs().order_by(JobRow.id.desc()).limit(limit)
     if status is not None:
         query = query.where(JobRow.status == status)
+    if batch is not None:
+        query = query.where(JobRow.batch_id == batch)
+    if asset_id is not None:
+        query = query.where(JobRow.asset_id == asset_id)
     if before is not None:
         query = query.where(JobRow.id < before)
     return [_as_dict(row) for row in tx.execute(query)]
@@ -63,9 +73,9 @@ def wait_for_jobs(database: Database, job_ids: list[int], timeout_s: float | Non
         time.sleep(poll_s)
 
 
-def _jobs() -> Select[JobRow, str, str, str, str]:
+def _jobs() -> Select[JobRow, str, str, str, str, str]:
     return (
-        select(JobRow, AssetRow.uri, BundleRow.model, QueueRow.name, TenantRow.name)
+        select(JobRow, AssetRow.uri, AssetRow.name, BundleRow.model, QueueRow.name, TenantRow.name)
         .join(AssetRow, AssetRow.id == JobRow.asset_id)
         .join(BundleRow, BundleRow.id == JobRow.bundle_id)
         .join(QueueRow, QueueRow.id == JobRow.queue_id)
@@ -73,15 +83,18 @@ def _jobs() -> Select[JobRow, str, str, str, str]:
     )
 
 
-def _as_dict(row: Row[JobRow, str, str, str, str]) -> dict[str, Any]:
-    job, uri, model, queue, tenant = row
+def _as_dict(row: Row[JobRow, str, str, str, str, str]) -> dict[str, Any]:
+    job, uri, name, model, queue, tenant = row
     return {
         "job": job.id,
         "status": job.status,
         "asset": uri,
+        "name": name,
+        "batch": job.batch_id,
         "model": model,
         "queue": queue,
         "tenant": tenant,
+        "metadata": job.details,
         "attempt": job.attempt,
         "code": job.code,
         "message": job.message,

@@ -1,8 +1,8 @@
 """Choose assets whose labels are stale, missing or doubted, and submit them again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
@@ -10,7 +10,17 @@ from sqlalchemy.orm import aliased
 from worker.catalog.nodes import find_node
 from worker.catalog.serving import active_bundle, serving_release
 from worker.db.engine import Database
-from worker.db.tables import HUMAN, AssetRow, BundleRow, JobRow, LabelRow, RelabellingRow, ReviewRow
+from worker.db.tables import (
+    DEFAULT_TENANT,
+    HUMAN,
+    AssetRow,
+    BundleRow,
+    JobRow,
+    LabelRow,
+    RelabellingRow,
+    ReviewRow,
+    TenantRow,
+)
 from worker.db.transaction import Transaction
 from worker.dispatch.queues import DEFAULT_DESTINATION, Destination
 from worker.errors import LookupFailedError
@@ -61,27 +71,49 @@ def reclassify(
     *,
     limit: int | None = None,
 ) -> Iterator[list[int]]:
-    """Submit the chosen assets to the active bundle, chunk by chunk in the order of their ids; yields the job ids.
+    """Submit the chosen assets to the active bundle as one batch, chunk by chunk; yields the job ids.
 
-    An asset with an open job is passed over, so that a second run does not double the work. Raises LookupFailedError
-    on an unknown node or model, and when no bundle is active.
+    Jobs are for the tenant of the destination, or for that of each asset where it is the default one, and have the
+    metadata of the asset's newest job. An asset with an open job is passed over, so that a second run does not double
+    the work. Raises LookupFailedError on an unknown node or model, and when no bundle is active.
     """
+    yield from submit(database, _chosen(database, choice, destination, limit), destination)
+
+
+def _chosen(database: Database, choice: Choice, destination: Destination, limit: int | None) -> Iterator[Request]:
+    """A request for each chosen asset, in the order of their ids, read page by page."""
     cursor, left = 0, limit
     while left is None or left > 0:
         with database.read() as tx:
             found = _next_chosen(tx, choice, cursor, CHUNK if left is None else min(CHUNK, left))
         if not found:
             return
-        cursor = found[-1][0]
+        cursor = found[-1].id
         left = None if left is None else left - len(found)
-        yield from submit(database, [Request(uri) for _, uri in found], destination)
+        for asset in found:
+            tenant = asset.tenant if destination.tenant == DEFAULT_TENANT else None
+            yield Request(asset.uri, tenant=tenant, metadata=asset.metadata, asset=asset.id)
 
 
-def _next_chosen(tx: Transaction, choice: Choice, cursor: int, count: int) -> Sequence[tuple[int, str]]:
+class _Chosen(NamedTuple):
+    id: int
+    uri: str
+    tenant: str
+    metadata: dict[str, Any] | None  # of its newest job
+
+
+def _next_chosen(tx: Transaction, choice: Choice, cursor: int, count: int) -> list[_Chosen]:
     reasons = _reasons(tx, choice)
     chosen = [or_(*reasons.values())] if reasons else []
-    query = select(AssetRow.id, AssetRow.uri).where(AssetRow.id > cursor, *chosen, *_narrowed(tx, choice))
-    return [(row.id, row.uri) for row in tx.execute(query.order_by(AssetRow.id).limit(count))]
+    newest = select(func.max(JobRow.id)).where(JobRow.asset_id == AssetRow.id).scalar_subquery()
+    said = aliased(JobRow)
+    query = (
+        select(AssetRow.id, AssetRow.uri, TenantRow.name, said.details)
+        .join(TenantRow, TenantRow.id == AssetRow.tenant_id)
+        .outerjoin(said, said.id == newest)
+        .where(AssetRow.id > cursor, *chosen, *_narrowed(tx, choice))
+    )
+    return [_Chosen(*row) for row in tx.execute(query.order_by(AssetRow.id).limit(count))]
 
 
 def _reasons(tx: Transaction, choice: Choice) -> dict[str, ColumnElement[bool]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 
 from worker.db.engine import Database
 from worker.db.statements.locks import lock_unless_held
@@ -11,7 +11,7 @@ from worker.db.tables import JobRow, OutboxRow
 from worker.db.transaction import Transaction
 from worker.dispatch.outbox import Notice, enqueue
 from worker.errors import InvalidMoveError, LookupFailedError
-from worker.states import Status, sources
+from worker.states import Code, Status, sources
 
 _PAGE = 1000
 
@@ -58,11 +58,22 @@ def retry_dead(database: Database) -> Iterator[list[int]]:
 
     One that dies again meanwhile is not queued a second time.
     """
+    yield from _retry_all(database, select(JobRow.id).where(JobRow.status == Status.DEAD))
+
+
+def retry_failed(database: Database, code: Code, batch: int | None = None) -> Iterator[list[int]]:
+    """Queue every job again that failed or died with a code, of all or of one batch; yields the ids, page by page."""
+    for status in (Status.FAILED, Status.DEAD):
+        chosen = select(JobRow.id).where(JobRow.status == status, JobRow.code == code)
+        yield from _retry_all(database, chosen if batch is None else chosen.where(JobRow.batch_id == batch))
+
+
+def _retry_all(database: Database, chosen: Select[int]) -> Iterator[list[int]]:
     cursor = 0
     while True:
         with database.write() as tx:
-            dead = select(JobRow.id).where(JobRow.status == Status.DEAD, JobRow.id > cursor)
-            ids = list(tx.scalars(lock_unless_held(dead.order_by(JobRow.id).limit(_PAGE))))
+            page = chosen.where(JobRow.id > cursor).order_by(JobRow.id).limit(_PAGE)
+            ids = list(tx.scalars(lock_unless_held(page)))
             if not ids:
                 return
             queued = update(JobRow).where(JobRow.id.in_(ids), JobRow.status.in_(sources(Status.QUEUED)))

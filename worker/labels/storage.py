@@ -1,7 +1,7 @@
 """Labels in the database: write those of a batch, and find assets by node and confidence."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,13 @@ from worker.db.statements.rows import insert_rows, is_any_of
 from worker.db.tables import AssetRow, BundleRow, DecisionRow, JobRow, LabelRow
 from worker.db.transaction import Transaction
 from worker.jobs.claims import Claim
+from worker.labels.contents import NO_CONTENTS, Content, store_contents
 from worker.states import Status
 
 MODEL = "model"
 
 _LABEL_COLUMNS = ("asset_id", "release_id", "bundle_id", "source", "node_id", "level", "confidence", "on_path")
-_DECISION_COLUMNS = ("job_id", "asset_id", "node_id", "level", "confidence", "reason", "prediction")
+_DECISION_COLUMNS = ("job_id", "asset_id", "node_id", "level", "confidence", "reason", "prediction", "content_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,19 @@ class LabelledAsset:
     on_path: bool
     source: str
     model: str | None
+    name: str
 
 
 def store_predictions(
-    tx: Transaction, results: Sequence[tuple[Claim, "classifier.AssetPrediction"]], release_id: int
+    tx: Transaction,
+    results: Sequence[tuple[Claim, "classifier.AssetPrediction"]],
+    release_id: int,
+    contents: Mapping[int, Content] = NO_CONTENTS,
 ) -> None:
     """Write labels and decisions of one bundle; what it said of these assets in this release before is replaced.
 
     Of several jobs on one asset the labels of the one submitted last stay, whichever ends last. The caller holds the
-    assets, by `hold_assets`.
+    assets, by `hold_assets`. contents: by job id, what predictions were made of; it is kept with the assets.
     """
     in_order = sorted(results, key=lambda result: result[0].job_id)
     latest = {claim.asset_id: (claim, prediction) for claim, prediction in in_order}
@@ -58,7 +63,8 @@ def store_predictions(
     )
     labels = (row for claim, prediction in latest.values() for row in _label_rows(claim, prediction, release_id))
     insert_rows(tx, LabelRow, _LABEL_COLUMNS, labels)
-    insert_rows(tx, DecisionRow, _DECISION_COLUMNS, (_decision_row(*result) for result in results))
+    insert_rows(tx, DecisionRow, _DECISION_COLUMNS, (_decision_row(*result, contents) for result in results))
+    store_contents(tx, [(claim.asset_id, contents[claim.job_id]) for claim, _ in results if claim.job_id in contents])
 
 
 def labels_under(
@@ -84,6 +90,7 @@ def labels_under(
             LabelRow.on_path,
             LabelRow.source,
             BundleRow.model,
+            AssetRow.name,
         )
         .select_from(LabelRow)
         .join(AssetRow, AssetRow.id == LabelRow.asset_id)
@@ -126,8 +133,12 @@ def _label_rows(claim: Claim, prediction: "classifier.AssetPrediction", release_
         yield *fixed, label.node, label.level, label.confidence, on_path
 
 
-def _decision_row(claim: Claim, prediction: "classifier.AssetPrediction") -> tuple[Any, ...]:
+def _decision_row(
+    claim: Claim, prediction: "classifier.AssetPrediction", contents: Mapping[int, Content]
+) -> tuple[Any, ...]:
     """In the order of _DECISION_COLUMNS."""
+    content = contents.get(claim.job_id)
     decision = prediction.decision
     whole = json.dumps(prediction.as_dict())
-    return claim.job_id, claim.asset_id, decision.node, decision.level, decision.confidence, decision.reason, whole
+    said = decision.node, decision.level, decision.confidence, decision.reason, whole
+    return claim.job_id, claim.asset_id, *said, content.sha256 if content else None

@@ -12,6 +12,7 @@ from classifier.images.limits import WHOLE, Marks
 from classifier.inference.prediction import AssetPrediction
 from classifier.inference.predictor import Predictor
 from worker.jobs.claims import Claim
+from worker.labels.contents import Content
 from worker.states import Code
 
 
@@ -40,6 +41,7 @@ class Item:
     pixels: Tensor | None = None  # (3, S, S) uint8, until it is predicted
     marks: Marks = WHOLE  # of the picture, for its prediction
     prediction: AssetPrediction | None = None
+    hashes: Content | None = None  # of the content, from when it is decoded
     error: Exception | None = None
     code: Code | None = None  # with an error: fails for good with this code; without one it is tried again
     is_given_back: bool = False  # untried

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from classifier.images.tensors import stacked
+from classifier.inference.prediction import read_prediction
 from worker.catalog.serving import serving_release
 from worker.db.engine import Database
 from worker.db.statements.locks import hold_assets, hold_serving_release
@@ -13,6 +14,7 @@ from worker.errors import DatabaseError, HostBusyError, RetryableError
 from worker.fetch.fetcher import Fetcher
 from worker.jobs.claims import Failure, held_claims
 from worker.jobs.transitions import give_back, mark_failed, mark_succeeded, postpone, try_again
+from worker.labels.contents import Content, find_answer, sha256_of
 from worker.labels.storage import store_predictions
 from worker.pipeline.in_flight import Item
 from worker.pipeline.log_context import claim_fields
@@ -31,11 +33,30 @@ def fetch_content(item: Item, fetcher: Fetcher) -> None:
 
 
 def decode_content(item: Item) -> None:
-    """Stage decode: leaves pixels with the item in place of its content. Raises AssetError."""
+    """Stage decode: leaves pixels and hashes with the item in place of its content. Raises AssetError."""
     content, item.content = item.content, None
     if item.predictor is not None and content is not None:
         with stage("decode"):
-            item.pixels, item.marks = item.predictor.picture(content, redacted(item.claim.uri))
+            (item.pixels, item.marks), pdq = item.predictor.picture_and_pdq(content, redacted(item.claim.uri))
+            item.hashes = Content(sha256_of(content), pdq.bits, pdq.quality)
+
+
+def reuse_answer(item: Item, database: Database) -> None:
+    """Before decode: leaves with the item the answer that the same content had, if there is one, and no content.
+
+    A database that does not answer leaves the item to the model.
+    """
+    if item.predictor is None or item.content is None:
+        return
+    try:
+        release = item.predictor.hierarchy.release
+        found = find_answer(database, sha256_of(item.content), item.claim.bundle_id, release)
+    except DatabaseError as error:
+        log.warning("no earlier answer is looked for: %s", error)
+        return
+    if found is not None:
+        item.content, item.hashes = None, found.content
+        item.prediction = read_prediction(found.prediction).reused_for(item.claim.uri)
 
 
 def predict_items(items: Sequence[Item]) -> None:
@@ -104,7 +125,8 @@ def _store_predictions(tx: Transaction, items: Sequence[Item]) -> None:
     if serving.release != predictor.hierarchy.release:  # another one was activated meanwhile: answer anew, in that
         give_back(tx, [item.claim for item in items])
         return
-    store_predictions(tx, [(i.claim, i.prediction) for i in items if i.prediction is not None], serving.id)
+    contents = {item.claim.job_id: item.hashes for item in items if item.hashes is not None}
+    store_predictions(tx, [(i.claim, i.prediction) for i in items if i.prediction is not None], serving.id, contents)
     mark_succeeded(tx, [item.claim for item in items])
 
 

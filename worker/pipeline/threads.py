@@ -26,7 +26,7 @@ from worker.pipeline.batcher import Batcher
 from worker.pipeline.in_flight import InFlight, Item, Stage
 from worker.pipeline.log_context import about
 from worker.pipeline.parallelism import forward_passes
-from worker.pipeline.stages import decode_content, fetch_content, isolate, predict_items, store_items
+from worker.pipeline.stages import decode_content, fetch_content, isolate, predict_items, reuse_answer, store_items
 from worker.pipeline.watchdog import Watchdog
 from worker.settings import Settings
 from worker.states import Code
@@ -163,9 +163,14 @@ class StageThreads:
             self._decoders.submit(self._in_pool, "decode", self._decode, item)
 
     def _decode(self, item: Item) -> None:
-        self._attempt(item, Stage.DECODE, lambda: decode_content(item))
+        self._attempt(item, Stage.DECODE, lambda: self._look(item))
         self._contents.release()
         self._put(item)
+
+    def _look(self, item: Item) -> None:
+        if self._settings.reuse == "content":
+            reuse_answer(item, self._database)
+        decode_content(item)
 
     def _attempt(self, item: Item, stage: Stage, action: Callable[[], None]) -> None:
         """Do a stage of one item, which keeps the error if there is one; untried when these threads are to end."""

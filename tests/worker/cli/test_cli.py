@@ -78,7 +78,9 @@ def test_the_whole_job_by_hand(cladist: Cladist) -> None:
     jobs = [json.loads(line)["job"] for line in cladist.ok("submit", "--manifest", "labels.csv", "none.png", "--json")]
     assert len(jobs) == 33
     cladist.ok("worker", "--drain")
-    ended = [json.loads(line) for line in cladist.ok("jobs", "wait", *map(str, jobs), "--json")]
+    waited = cladist("jobs", "wait", *map(str, jobs), "--json")
+    assert waited.returncode == 1  # none.png failed
+    ended = [json.loads(line) for line in waited.stdout.splitlines()]
     assert [job["status"] for job in ended] == ["failed"] + ["succeeded"] * 32
     found = [json.loads(line) for line in cladist.ok("labels", "--under", "colour", "--json")]
     assert len(found) == 32

@@ -120,4 +120,37 @@ def test_the_rows_of_the_first_revision_are_all_there_at_the_newest(settings: Se
             1,
             1,
         )
+        assert tx.execute(text("SELECT uri, name, tenant_id, pdq FROM assets")).one() == ("file:///a",) * 2 + (1, None)
+    database.close()
+
+
+def test_an_asset_is_of_the_tenant_of_its_newest_job(settings: Settings) -> None:
+    """Upgraded from the third revision with rows, and taken back to it: assets, jobs and decisions stay."""
+    database = Database(settings.database_url)
+    database.upgrade("0001")
+    with database.write() as tx:
+        for statement in JOBS_OF_0001:
+            tx.execute(text(statement))
+    database.upgrade("0003")
+    with database.write() as tx:
+        tx.execute(text("INSERT INTO tenants (id, name) VALUES (7, 'shop')"))
+        tx.execute(text("INSERT INTO assets (id, uri) VALUES (2, 'file:///alone')"))
+        tx.execute(
+            text(
+                "INSERT INTO jobs (id, asset_id, bundle_id, status, attempt, created_at, tenant_id) "
+                "VALUES (2, 1, 1, 'failed', 1, '2026-01-01 12:00:00.000000', 7)"
+            )
+        )
+    database.upgrade()
+    with database.write() as tx:
+        assert tx.execute(text("SELECT name, tenant_id FROM assets ORDER BY id")).all() == [
+            ("file:///a", 7),
+            ("file:///alone", 1),
+        ]
+        tx.execute(text("INSERT INTO assets (id, tenant_id, name, uri) VALUES (3, 1, 'n', 'file:///a')"))
+    database.downgrade("0003")
+    with database.read() as tx:
+        uris = list(tx.scalars(text("SELECT uri FROM assets ORDER BY id")))
+        assert uris == ["file:///a", "file:///alone", "file:///a#3"]
+        assert tx.scalar(text("SELECT count(*) FROM decisions")) == 1
     database.close()

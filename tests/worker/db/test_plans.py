@@ -43,7 +43,7 @@ def filled(database: Database) -> Database:
         tx.flush()
         tx.add(BundleRow(id=1, model="m", folder="/m", release_id=1, active=True, created_at=now))
         tx.flush()
-        insert_rows(tx, AssetRow, ("uri",), ((f"file:///{number}",) for number in range(1, ASSETS + 1)))
+        insert_rows(tx, AssetRow, ("name", "uri"), ((f"file:///{number}",) * 2 for number in range(1, ASSETS + 1)))
         statuses = [status for status, count in JOBS_OF.items() for _ in range(count)]
         tx.execute(insert(JobRow), [_job(number, status, now) for number, status in enumerate(statuses, 1)])
         waiting = [number for number, status in enumerate(statuses, 1) if status is Status.QUEUED]
@@ -199,7 +199,9 @@ def test_missing_assets_are_added_and_known_ones_stay(filled: Database) -> None:
 
     def add() -> None:
         with filled.write() as tx:
-            add_missing_assets(tx, [f"file:///{number}" for number in range(ASSETS - 5, ASSETS + 6)])
+            add_missing_assets(
+                tx, [(1, f"file:///{number}", f"file:///{number}") for number in range(ASSETS - 5, ASSETS + 6)]
+            )
 
     plans = []
     if filled.is_sqlite:

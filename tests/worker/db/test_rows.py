@@ -36,19 +36,19 @@ def test_rows_come_back_as_they_went_in(database: Database) -> None:
 
 def test_no_rows_are_no_statement_that_fails(database: Database) -> None:
     with database.write() as session:
-        insert_rows(session, AssetRow, ("id", "uri"), [])
+        insert_rows(session, AssetRow, ("id", "name", "uri"), [])
     assert uris(database) == []
 
 
 def test_a_row_that_is_there_takes_all_back(database: Database) -> None:
     """An IntegrityError, as of any INSERT; neither the rows before it nor the rest of the transaction stay."""
     with database.write() as session:
-        insert_rows(session, AssetRow, ("id", "uri"), [(1, "a")])
+        insert_rows(session, AssetRow, ("id", "name", "uri"), [(1, "a", "a")])
 
     def write() -> None:
         with database.write() as session:
             session.execute(insert(AssetRow), {"uri": "b"})
-            insert_rows(session, AssetRow, ("id", "uri"), [(7, "c"), (8, "a")])
+            insert_rows(session, AssetRow, ("id", "name", "uri"), [(7, "c", "c"), (8, "a", "a")])
 
     with pytest.raises(IntegrityError):
         write()
@@ -59,11 +59,11 @@ def test_an_error_while_rows_are_made_is_told_as_it_is(database: Database) -> No
     """A bug in what makes the rows is no database error, and nothing is written."""
 
     def rows() -> Iterator[tuple[object, ...]]:
-        yield 1, "a"
+        yield 1, "a", "a"
         raise ZeroDivisionError("a bug")
 
     with pytest.raises(ZeroDivisionError), database.write() as session:
-        insert_rows(session, AssetRow, ("id", "uri"), rows())
+        insert_rows(session, AssetRow, ("id", "name", "uri"), rows())
     assert uris(database) == []
 
 
@@ -74,14 +74,14 @@ def test_a_connection_lost_on_the_way_is_a_database_error(postgres_url: str) -> 
     database.upgrade()
 
     def cut(pid: int | None) -> Iterator[tuple[object, ...]]:
-        yield 1, "a"
+        yield 1, "a", "a"
         with database.write() as other:
             other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-        yield from ((number, "x" * 1000 + str(number)) for number in range(2, 20_000))
+        yield from ((number, *["x" * 1000 + str(number)] * 2) for number in range(2, 20_000))
 
     def write() -> None:
         with database.write() as session:
-            insert_rows(session, AssetRow, ("id", "uri"), cut(session.scalar(text("SELECT pg_backend_pid()"))))
+            insert_rows(session, AssetRow, ("id", "name", "uri"), cut(session.scalar(text("SELECT pg_backend_pid()"))))
 
     with pytest.raises(DatabaseError):
         write()

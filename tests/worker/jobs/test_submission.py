@@ -6,14 +6,16 @@ from random import Random
 from threading import Barrier
 
 import pytest
-from fixture_types import Submitted
+from fixture_types import Submitted as SubmittedUris
 from sqlalchemy import func, select
 
 from worker.db.engine import Database
 from worker.db.tables import AssetRow, JobRow, OutboxRow
 from worker.dispatch.queues import DEFAULT_DESTINATION
 from worker.errors import LookupFailedError, SubmissionError
-from worker.jobs.submission import Request, _add_jobs, asset_uri, read_requests, submit
+from worker.jobs.addresses import asset_uri, checked_key
+from worker.jobs.queries import show_job
+from worker.jobs.submission import Request, _add_jobs, submit
 
 
 def _count(database: Database, table: type) -> int:
@@ -22,7 +24,7 @@ def _count(database: Database, table: type) -> int:
 
 
 @pytest.mark.usefixtures("bundle")
-def test_job_and_outbox_row_are_one(database: Database, submitted: Submitted) -> None:
+def test_job_and_outbox_row_are_one(database: Database, submitted: SubmittedUris) -> None:
     """Every job has its outbox row; one asset submitted twice has two jobs."""
     ids = submitted(["file:///a.png", "file:///b.png", "file:///a.png"])
     assert len(set(ids)) == 3
@@ -46,10 +48,10 @@ def test_a_key_that_two_use_at_once_gives_both_the_same_job(database: Database) 
     request = Request("file:///a", "k")
     with ThreadPoolExecutor(1) as pool:
         with database.write() as session:
-            first = _add_jobs(session, [request], DEFAULT_DESTINATION)
+            ((first,), _) = _add_jobs(session, [request], DEFAULT_DESTINATION)
             second = pool.submit(lambda: list(submit(database, [request])))
             wait([second], timeout=0.5)
-        assert second.result() == [first]
+        assert second.result() == [[first.job]]
     assert _count(database, JobRow) == 1
 
 
@@ -111,6 +113,8 @@ def test_without_a_bundle_nothing_is_submitted(database: Database) -> None:
         ("/x/y.png", "file:///x/y.png"),
         ("file:///x/y.png", "file:///x/y.png"),
         ("file://localhost/x.png", "file:///x.png"),
+        ("a?b#c", "file:///base/a%3Fb%23c"),
+        ("caf\udce9.png", "file:///base/caf%E9.png"),
     ],
 )
 def test_addresses_become_file_uris(address: str, uri: str) -> None:
@@ -126,7 +130,8 @@ def test_addresses_of_other_schemes_stay(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["file://host/x", "a\0b", "x" * 5000, "http://[::1", "://x", "a b://x", "http://x/a b", "http://x/\n",
+    ["", " ", "file:/a", "data:image/png;base64,x", "http:/x", "file:///a?b", "file:///a#b", "http://x/\udcff",
+     "file://host/x", "a\0b", "x" * 5000, "http://[::1", "://x", "a b://x", "http://x/a b", "http://x/\n",
      "http://me:secret@x/a", "https://secret@x/a", f"https://{'secret' * 50}@x/a"],
 )  # fmt: skip
 def test_other_addresses_are_refused(address: str) -> None:
@@ -136,34 +141,28 @@ def test_other_addresses_are_refused(address: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_manifest_names_assets_and_keys(tmp_path: Path) -> None:
-    """`uri` or `image`, relative to the file, and `key` where it is not blank."""
-    path = tmp_path / "manifest.csv"
-    path.write_text("image,key,split\na.png,k,train\n/b.png,,test\n")
-    assert list(read_requests(path)) == [Request((tmp_path / "a.png").as_uri(), "k"), Request("file:///b.png")]
+@pytest.mark.parametrize("key", ["", " ", "a\0b", "k" * 2049, "\udcff"])
+def test_keys_and_names_that_a_database_would_refuse(key: str) -> None:
+    """On every database alike, before any of them is asked."""
+    with pytest.raises(SubmissionError, match="the key"):
+        checked_key(key)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"a.png\n", "line 1: expected a header"),
-        (b"", "line 1: expected a header"),
-        (b"uri\nhttp://me:pw@x/a.png\n", "line 2: .*credentials"),
-        (b"key,uri\nk,a.png\nk\n", "line 3: no uri"),
-        (b"uri\n\xff\xfe\n", "utf-8"),
-        (b'uri\n"a.png\n', "unexpected end"),
-    ],
-)
-def test_a_bad_manifest_names_the_line(tmp_path: Path, content: bytes, message: str) -> None:
-    """One line, with the file."""
-    path = tmp_path / "manifest.csv"
-    path.write_bytes(content)
-    with pytest.raises(SubmissionError, match=message) as caught:
-        list(read_requests(path))
-    assert str(path) in str(caught.value)
+@pytest.mark.usefixtures("bundle")
+def test_a_known_name_with_another_address_is_the_same_asset(database: Database) -> None:
+    """Its URI is the newest one; another tenant's asset of that name is another."""
+    signed = [Request(f"http://x/a?sig={number}", name="sku-1") for number in (1, 2, 3)]
+    list(submit(database, signed[:1]))
+    list(submit(database, [*signed[1:], Request("http://x/b", name="sku-1", tenant="shop")]))
+    with database.read() as session:
+        found = session.execute(select(AssetRow.tenant_id, AssetRow.name, AssetRow.uri).order_by(AssetRow.id)).all()
+    assert [tuple(row) for row in found] == [(1, "sku-1", "http://x/a?sig=3"), (2, "sku-1", "http://x/b")]
 
 
-def test_a_missing_manifest_is_refused(tmp_path: Path) -> None:
-    """Not a traceback."""
-    with pytest.raises(SubmissionError, match="No such file"):
-        list(read_requests(tmp_path / "none.csv"))
+@pytest.mark.usefixtures("bundle")
+def test_metadata_are_kept_with_the_job(database: Database) -> None:
+    """As JSON, and shown with it."""
+    ((job, other),) = submit(database, [Request("file:///a", metadata={"age": "17"}), Request("file:///b")])
+    with database.read() as session:
+        assert show_job(session, job)["metadata"] == {"age": "17"}
+        assert show_job(session, other)["metadata"] is None

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Text, any_, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Text, any_, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute
 
-from worker.db.tables import AssetRow, Base, JobRow
+from worker.db.tables import AssetRow, Base, DeletionRow, JobRow
 from worker.db.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -45,26 +45,39 @@ def insert_rows(tx: Transaction, table: type[Base], columns: Sequence[str], rows
         _copy(connection, table.__tablename__, columns, rows)
 
 
-def add_missing_assets(tx: Transaction, uris: Iterable[str]) -> None:
-    """Make the assets of these URIs known where they are not; on PostgreSQL one statement for any number of them.
+def add_missing_assets(tx: Transaction, assets: Iterable[tuple[int, str, str]]) -> None:
+    """Make assets, each a (tenant id, name, uri), known where they are not; on PostgreSQL by one statement.
 
     All transactions insert in one order, so that none waits for another in a circle.
     """
-    ordered = sorted(uris)
+    ordered = sorted(assets)
+    columns = ("tenant_id", "name", "uri")
     if tx.is_sqlite:
-        tx.execute(insert_into(tx, AssetRow).on_conflict_do_nothing(), [{"uri": uri} for uri in ordered])
+        rows = [dict(zip(columns, asset, strict=True)) for asset in ordered]
+        tx.execute(insert_into(tx, AssetRow).on_conflict_do_nothing(), rows)
     else:
-        each = select(func.unnest(cast(ordered, ARRAY(Text))))
-        tx.execute(insert_into(tx, AssetRow).from_select(["uri"], each).on_conflict_do_nothing())
+        tenants, names, uris = zip(*ordered, strict=True) if ordered else ((), (), ())
+        each = select(
+            func.unnest(cast(list(tenants), ARRAY(Integer))),
+            func.unnest(cast(list(names), ARRAY(Text))),
+            func.unnest(cast(list(uris), ARRAY(Text))),
+        )
+        tx.execute(insert_into(tx, AssetRow).from_select(list(columns), each).on_conflict_do_nothing())
 
 
 def reserve_job_ids(tx: Transaction, count: int) -> list[int]:
     """Ids for new jobs, ascending, in one round trip; COPY cannot give back those that it makes itself."""
     if tx.is_sqlite:  # which lets nobody else write meanwhile
-        last = tx.scalar(select(func.max(JobRow.id))) or 0
+        last = last_job_id(tx)
         return list(range(last + 1, last + 1 + count))
     sequence = func.pg_get_serial_sequence("jobs", "id")
     return list(tx.scalars(select(func.nextval(sequence)).select_from(func.generate_series(1, count))))
+
+
+def last_job_id(tx: Transaction) -> int:
+    """The largest id that a job has, or had when an asset was deleted with its jobs; 0 before the first."""
+    deleted = tx.scalar(select(DeletionRow.last_job_id).order_by(DeletionRow.id.desc()).limit(1))
+    return max(tx.scalar(select(func.max(JobRow.id))) or 0, deleted or 0)
 
 
 def _execute_many(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
