@@ -267,8 +267,9 @@ def _words(titles: Sequence[str]) -> Found:
     if len(levels) < 2 or any("parent" in title.split() for title in titles):  # noqa: PLR2004 (one level is no tree)
         return None
     ordered = sorted(levels, key=lambda base: min(levels[base].values()))
-    weights = [_weight(base, levels) for base in ordered]
-    ordered = [base for _, base in sorted(zip(weights, ordered, strict=True), key=lambda pair: pair[0])]
+    weights = [weight for base in ordered if (weight := _weight(base, levels)) is not None]
+    if weights != sorted(weights):  # the deepest level stands first
+        ordered.reverse()
     names, codes = [], []
     for base in ordered:
         found = levels[base]
@@ -293,13 +294,14 @@ def _base(title: str) -> tuple[str | None, str]:
     return None, ""
 
 
-def _weight(base: str, levels: Mapping[str, Mapping[str, int]]) -> int:
-    """The number of `sub` in front, where the plain word is a level too; -1 for master, main, top and super."""
+def _weight(base: str, levels: Mapping[str, Mapping[str, int]]) -> int | None:
+    """The number of `sub` in front, -1 for master, main, top and super; None where no other level shares the word."""
     words = base.replace("sub ", "sub")
     count = 0
     while words.startswith("sub") and len(words) > len("sub"):
         words, count = words[len("sub") :].strip(" -"), count + 1
-    stems = {each.replace(" ", "").replace("sub", "").replace("main", "").replace("master", "") for each in levels}
-    if base.split(maxsplit=1)[0] in {"master", "main", "top", "super"} or base.startswith("super"):
+    if base.split()[0] in {"master", "main", "top", "super"} or base.startswith("super"):
         return -1
-    return count if words.replace(" ", "") in stems and len(stems) < len(levels) else 0
+    plain_word = words.replace(" ", "")
+    shared = [each for each in levels if each.replace(" ", "").endswith(plain_word)]
+    return count if len(shared) > 1 else None
