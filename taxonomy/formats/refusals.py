@@ -1,5 +1,7 @@
 """What a file of no known format holds: the columns or keys that were seen, and what would be read."""
 
+from collections.abc import Sequence
+
 from taxonomy.formats.json.text import try_json
 from taxonomy.formats.tables.delimited import DELIMITERS, first_rows
 
@@ -30,6 +32,6 @@ def what_was_seen(text: str) -> str:
     return ""
 
 
-def _some(names: list[str]) -> str:  # or any sequence of texts
+def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
     return ", ".join(repr(str(name)[:40]) for name in names[:_MAX_SHOWN]) + more

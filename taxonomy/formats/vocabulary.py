@@ -253,5 +253,6 @@ def _parent_strength(title: str) -> int:
 
 def _add(found: dict[str, int], field: str, titles: Sequence[str], strength: Callable[[str], int]) -> None:
     strengths = [strength(title) for title in titles]
-    if strengths and max(strengths):
-        found[field] = strengths.index(max(strengths))
+    best = max(strengths, default=0)
+    if best:
+        found[field] = strengths.index(best)

@@ -29,7 +29,9 @@ def parse(text: str, source: str) -> Taxonomy:
     table = _table(load_json(text, source))
     if table is None:
         raise TaxonomyError("expected a list of flat objects", source=source)
-    return (tiers if find_header(table, level_columns) is not None else path_column).parse(table, source)
+    if find_header(table, level_columns) is not None:
+        return tiers.parse(table, source)
+    return path_column.parse(table, source)
 
 
 def _table(value: Any) -> str | None:

@@ -55,7 +55,7 @@ def _node(tags: Tags, line: int, parts: list[str]) -> Node:
         tuple(alias for alias in aliases if alias.strip()),
         description=definition.replace('\\"', '"'),
         deprecated=tags.get("is_obsolete", [""])[0].lower() == "true",
-        replaced_by=(tags.get("replaced_by") or [None])[0],
+        replaced_by=next(iter(tags.get("replaced_by", ())), None),
         part_of=tuple(parts),
         line=line,
     )

@@ -17,7 +17,7 @@ def taxonomy_of_classes(graph: "Graph", source: str) -> Taxonomy | None:
     """The taxonomy of the named classes; None where there is none. owl:Thing is no node. Raises TaxonomyError."""
     from rdflib import OWL, RDF, RDFS, URIRef  # noqa: PLC0415 (lazy)
 
-    classes = {s for kind in (OWL.Class, RDFS.Class) for s in graph.subjects(RDF.type, kind)}
+    classes: set[Any] = {s for kind in (OWL.Class, RDFS.Class) for s in graph.subjects(RDF.type, kind)}
     edges = [(child, parent) for child, parent in graph.subject_objects(RDFS.subClassOf)
              if isinstance(parent, URIRef) and isinstance(child, URIRef) and parent != OWL.Thing]  # fmt: skip
     classes |= {child for child, _ in edges}
@@ -41,7 +41,9 @@ def taxonomy_of_classes(graph: "Graph", source: str) -> Taxonomy | None:
 def _node(graph: "Graph", here: Any, ids: dict[Any, str], parents: set[str]) -> Node:
     from rdflib import OWL, RDFS, SKOS, Namespace  # noqa: PLC0415 (lazy)
 
-    labels = [label for predicate in (RDFS.label, SKOS.prefLabel) for label in graph.objects(here, predicate)]
+    labels: list[Any] = [
+        label for predicate in (RDFS.label, SKOS.prefLabel) for label in graph.objects(here, predicate)
+    ]
     names = {label.language.lower(): str(label) for label in labels if getattr(label, "language", None)}
     plain = sorted(str(label) for label in labels if not getattr(label, "language", None))
     name = next(iter([*plain, *(names[key] for key in ("en", "en-us", "en-gb") if key in names)]), None)

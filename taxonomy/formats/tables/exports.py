@@ -50,8 +50,9 @@ def _chosen(task: dict[str, Any]) -> Iterator[str]:
         )
         for result in results if isinstance(results, list) else ():
             value = result.get("value") if isinstance(result, dict) else None
-            for key in _CHOSEN if isinstance(value, dict) else ():
-                for each in value.get(key) or ():
+            chosen = value if isinstance(value, dict) else {}
+            for key in _CHOSEN:
+                for each in chosen.get(key) or ():
                     names = each if isinstance(each, list) else [each]
                     if all(isinstance(name, str) for name in names):
                         yield PATH_SEPARATOR.join(names)
