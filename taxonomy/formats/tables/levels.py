@@ -300,7 +300,7 @@ def _weight(base: str, levels: Mapping[str, Mapping[str, int]]) -> int | None:
     count = 0
     while words.startswith("sub") and len(words) > len("sub"):
         words, count = words[len("sub") :].strip(" -"), count + 1
-    if base.split()[0] in {"master", "main", "top", "super"} or base.startswith("super"):
+    if base.split(maxsplit=1)[0] in {"master", "main", "top", "super"} or base.startswith("super"):
         return -1
     plain_word = words.replace(" ", "")
     shared = [each for each in levels if each.replace(" ", "").endswith(plain_word)]
