@@ -74,12 +74,17 @@ class Database:
         checked before the transaction commits.
         """
         engine = self.engine.execution_options(cladist_begin="IMMEDIATE")
-        with _one_line_errors(self.name), turn_of_folder(engine.url), engine.connect() as connection:
-            with _without_foreign_keys(connection), connection.begin():
-                take_turn(connection)
-                yield connection
-                if self.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                    raise DatabaseError("a row names another one that is not there", source=self.name)
+        with (
+            _one_line_errors(self.name),
+            turn_of_folder(engine.url),
+            engine.connect() as connection,
+            _without_foreign_keys(connection),
+            connection.begin(),
+        ):
+            take_turn(connection)
+            yield connection
+            if self.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise DatabaseError("a row names another one that is not there", source=self.name)
 
     def require_upgraded(self) -> None:
         """Raise DatabaseError unless the schema is at the revision of the tables."""
