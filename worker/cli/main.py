@@ -1,5 +1,6 @@
 """The command line. Commands are imported when they run, so that `cladist --help` is there at once."""
 
+import errno
 import logging
 import os
 import re
@@ -70,13 +71,13 @@ def _run() -> int:
     except click.ClickException as error:
         where = f"{error.ctx.command_path}: " if isinstance(error, click.UsageError) and error.ctx else ""
         return _refuse(f"{where}{error.format_message()}")
-    except (CladistError, UnicodeEncodeError) as error:
-        return _refuse(_bad_input(error))
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except (CladistError, UnicodeEncodeError, OSError) as error:
+        return _refuse(_bad_input(error))
 
 
 def _refuse(message: str) -> int:
@@ -84,10 +85,14 @@ def _refuse(message: str) -> int:
     return 2
 
 
-def _bad_input(error: CladistError | UnicodeEncodeError) -> str:
+def _bad_input(error: CladistError | UnicodeEncodeError | OSError) -> str:
     """What was wrong. Raises the error itself where it is one of ours, as no argument or setting explains it."""
     if isinstance(error, CladistError):
         return str(error)
+    if isinstance(error, OSError):
+        if error.errno == errno.ENAMETOOLONG:
+            return f"{error.filename!s:.200}: {error.strerror}"
+        raise error
     given = [*sys.argv[1:], *(value for name, value in os.environ.items() if name.startswith("CLADIST_"))]
     culprit = next((text for text in given if re.search("[\ud800-\udfff]", text)), None)
     if culprit is None:
