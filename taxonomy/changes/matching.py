@@ -54,7 +54,8 @@ def match_nodes(before: Taxonomy, after: Taxonomy, mapping: NodeMapping) -> dict
     state.match("alias", _aliases, _name, lambda _old, _new: True)
     state.match("name and place", _name, _name, state.same_place)
     state.match("name", _name, _name, state.same_surroundings)
-    state.match_by_content()
+    if all(node.id in (node.name, before.path_text(node.id)) for node in before):  # known by paths: no ids of their own
+        state.match_by_content()
     return found
 
 
