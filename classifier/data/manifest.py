@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import networkx as nx
 from scipy.sparse import csr_array
 
 from classifier.errors import ContradictionError, ManifestError, MissingImageError, UnknownNodeError
@@ -144,11 +145,19 @@ def _samples(
             label = (row.get("node", "").strip(), row.get("path", "").strip(), row.get("label", "").strip())
             if label not in known:
                 known[label] = _one_answer(*label, taxonomy, multi_label=multi_label)
+                _require_terminals(known[label], taxonomy)
             split = row.get("split", "").strip() or "train"
             if split not in SPLITS:
                 raise ManifestError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
             sample = Sample(_image(row["image"].strip(), root), known[label], split, _weight(row), line)
         yield sample
+
+
+def _require_terminals(node_ids: Sequence[str], taxonomy: Taxonomy) -> None:
+    """Raise UnknownNodeError on a node that no answer can lead to: it and all below it are deprecated."""
+    for node_id in node_ids:
+        if not any(map(taxonomy.is_terminal, nx.dfs_preorder_nodes(taxonomy.graph, node_id))):
+            raise UnknownNodeError(f"the node {node_id!r} is deprecated: no image can be labelled with it")
 
 
 def _one_answer(node: str, path: str, label: str, taxonomy: Taxonomy, *, multi_label: bool) -> tuple[str, ...]:

@@ -64,7 +64,8 @@ def store_predictions(
     labels = (row for claim, prediction in latest.values() for row in _label_rows(claim, prediction, release_id))
     insert_rows(tx, LabelRow, _LABEL_COLUMNS, labels)
     insert_rows(tx, DecisionRow, _DECISION_COLUMNS, (_decision_row(*result, contents) for result in results))
-    store_contents(tx, [(claim.asset_id, contents[claim.job_id]) for claim, _ in results if claim.job_id in contents])
+    seen = [(asset_id, contents[claim.job_id]) for asset_id, (claim, _) in latest.items() if claim.job_id in contents]
+    store_contents(tx, seen)
 
 
 def labels_under(

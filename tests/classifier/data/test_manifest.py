@@ -190,3 +190,14 @@ def test_a_coco_file_is_a_manifest(tmp_path: Path) -> None:
     text = '{"images":[{"id":5,"file_name":"1.jpg"}],"annotations":[{"image_id":5,"category_id":"b"}],"categories":[]}'
     (tmp_path / "labels.json").write_text(text)
     assert [sample.node_id for sample in read_manifest(tmp_path / "labels.json", TAXONOMY).samples] == ["b"]
+
+
+def test_a_label_that_no_answer_can_lead_to_is_refused(tmp_path: Path) -> None:
+    """A deprecated leaf is no terminal; its parent, which has another child, may still be a label."""
+    (tmp_path / "1.jpg").write_bytes(b"never opened here")
+    old = Taxonomy([Node("s", "Shoes"), Node("b", "Boots", ("s",)), Node("g", "Gaiters", ("s",), deprecated=True)])
+    (tmp_path / "labels.csv").write_text("image,node\n1.jpg,s\n")
+    assert read_manifest(tmp_path / "labels.csv", old).samples[0].node_id == "s"
+    (tmp_path / "labels.csv").write_text("image,node\n1.jpg,s\n1.jpg,g\n")
+    with pytest.raises(ManifestError, match=r"line 3: the node 'g' is deprecated: no image can be labelled with it"):
+        read_manifest(tmp_path / "labels.csv", old)
