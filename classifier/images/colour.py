@@ -19,7 +19,7 @@ _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F"})
 _MODE_OF_SPACE = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _SAME = 2  # of 255: a profile that changes colours by less is sRGB under another name
 _KEPT = 32  # profiles; each takes up to a megabyte
-_NEAR = 1.0  # of 255: how far from the exact conversion a table may be, on average
+_NEAR = 0.25  # of 255: how far from the exact conversion a table may be, on average
 _SMALL_PIXELS = 2**19  # larger images take less memory by the exact conversion
 
 

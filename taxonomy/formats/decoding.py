@@ -64,7 +64,7 @@ def _western(content: bytes, place: int, source: Path) -> str:
 def _unmarked(content: bytes) -> str:
     head = content[:_SAMPLE_BYTES]
     half = len(head) // 2
-    if half > 1:
+    if half > 1 and len(content) % 2 == 0:
         if head[1::2].count(0) > _MIN_ZEROS * half and not head[::2].count(0):
             return "utf-16-le"
         if head[::2].count(0) > _MIN_ZEROS * half and not head[1::2].count(0):

@@ -8,7 +8,7 @@ from taxonomy.formats.decoding import MAX_FILE_BYTES, decode, read_bytes, read_t
 from taxonomy.formats.folder import taxonomy_of_folder
 from taxonomy.formats.json.text import forget_json, load_json
 from taxonomy.formats.lookalikes import name_warnings
-from taxonomy.formats.notes import collect_notes
+from taxonomy.formats.notes import collect_notes, note
 from taxonomy.formats.protocol import Format, TextFormat
 from taxonomy.formats.refusals import what_was_seen
 from taxonomy.formats.registry import Candidate, format_names, get_format, is_builtin, rank_formats
@@ -83,9 +83,12 @@ def _read_best(ranked: list[Candidate], text: str, path: Path) -> tuple[Taxonomy
         others = [each for each in ranked[1:] if each.score > best.score - _CLOSE and is_builtin(best.format)]
         for other in others:
             try:
-                return _parse(other.format, text, path), other.format.name
+                taxonomy = _parse(other.format, text, path)
             except TaxonomyError:
                 continue
+            if not shape_warnings(taxonomy):  # else the first reading was the right one, and so is what it refuses
+                note(f"read as {other.format.name}, because as {best.format.name} it is refused: {error}")
+                return taxonomy, other.format.name
         raise error from None
 
 

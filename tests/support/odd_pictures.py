@@ -92,7 +92,8 @@ def other_modes() -> Iterator[Case]:
     yield "P with transparency", saved(palette, "PNG", transparency=bytes([255] * 128)), palette
     yield "RGBA", saved(plain.convert("RGBA"), "WEBP", lossless=True), plain
     yield "CMYK", saved(plain.convert("CMYK"), "TIFF"), plain
-    yield "YCbCr", saved(plain.convert("YCbCr"), "TIFF"), plain
+    stored = plain.convert("YCbCr")  # which rounds its colours
+    yield "YCbCr", saved(stored, "TIFF"), stored.convert("RGB")
     yield "Lab", saved(lab, "TIFF"), plain
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.notes import note
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.delimited import DELIMITERS, Row, find_header, no_table, read_rows, sample_rows
+from taxonomy.formats.tables.delimited import DELIMITERS, Header, Row, find_header, no_table, read_rows, sample_rows
 from taxonomy.formats.tables.levels import Levels, level_columns
 from taxonomy.formats.tables.paths import taxonomy_of_paths
 from taxonomy.formats.tables.untitled import untitled_levels
@@ -33,7 +33,7 @@ class Layout(NamedTuple):
 
 def detect_header(text: str) -> bool:
     """Whether one of the first rows titles at least two levels."""
-    header = find_header(text, level_columns)
+    header = _level_header(text)
     return header is not None and header.columns.kind != "words"
 
 
@@ -54,8 +54,19 @@ def parse(text: str, source: str) -> Taxonomy:
     return _with_aliases(read, named, layout.levels, source) if layout.levels.aliases is not None else read
 
 
-def _layout(text: str) -> Layout | None:
+def _level_header(text: str) -> Header[Levels] | None:
+    """The row that titles the levels; one whose titles stand below as names too, as `n0, n1` of edges, is none."""
     header = find_header(text, level_columns)
+    if header is None:
+        return None
+    rows = sample_rows(text, header.delimiter)
+    titles = {cell for row in rows if row.line == header.line for cell in row.cells if cell}
+    below = {cell for row in rows if row.line > header.line for cell in row.cells}
+    return None if titles & below else header
+
+
+def _layout(text: str) -> Layout | None:
+    header = _level_header(text)
     if header is not None:
         return Layout(header.delimiter, header.line, header.columns)
     for delimiter in () if no_table(text) else DELIMITERS:

@@ -51,7 +51,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def predicted(
-    predictor: classifier.Predictor, files: Sequence[Path]
+    predictor: "classifier.Predictor", files: Sequence[Path]
 ) -> Iterator[tuple[int, list[AssetPrediction | AssetError]]]:
     """For each batch how many files are done, and in their order what was found, or why a file cannot be classified."""
     left, done = iter(files), 0
@@ -60,14 +60,14 @@ def predicted(
         yield done, _batch(predictor, batch)
 
 
-def _batch(predictor: classifier.Predictor, files: Sequence[Path]) -> list[AssetPrediction | AssetError]:
+def _batch(predictor: "classifier.Predictor", files: Sequence[Path]) -> list[AssetPrediction | AssetError]:
     read = [_read(predictor, path) for path in files]
     good = {shown_name(path): one for path, one in zip(files, read, strict=True) if not isinstance(one, AssetError)}
     predictions = iter(predictor.predict_pictures(good))
     return [one if isinstance(one, AssetError) else next(predictions) for one in read]
 
 
-def _read(predictor: classifier.Predictor, path: Path) -> "PreparedPicture | AssetError":
+def _read(predictor: "classifier.Predictor", path: Path) -> "PreparedPicture | AssetError":
     name = shown_name(path)
     try:
         return predictor.picture(classifier.read_image_file(path), name)

@@ -140,6 +140,8 @@ def _difference(database: Database, from_id: int, to_id: int, mapping: NodeMappi
     """What changed between two releases; nobody waits for a lock meanwhile."""
     with database.read() as tx:
         before, after = (tx.get_one(ReleaseRow, release_id) for release_id in (from_id, to_id))
+        for row in (before, after):
+            tx.refresh(row, ["taxonomy"])  # it is deferred
     return difference_of(before, after, mapping)
 
 
