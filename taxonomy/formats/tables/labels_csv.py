@@ -41,16 +41,15 @@ Labels = Iterator[tuple[int, Mapping[str, str]]]
 def read_rows(text: str, source: str) -> Labels:
     """Yield (line, row) of a labels file, under the titles `image`, `path`, `node`, `split` and `weight`.
 
-    Paths are written `A > B`, whatever separated their names; of a Label Studio or COCO export the line is the
-    task's or
-    annotation's number. Raises TaxonomyError on a missing header or a row of the wrong length.
+    Paths are written `A > B`, whatever separated their names; of a Label Studio or COCO export the line is that of
+    the task or annotation, counted. Raises TaxonomyError on a missing header or a row of the wrong length.
     """
     if text.lstrip()[:1] in ("{", "["):
         yield from rows_of_export(load_json(text, source), source)
         return
     delimiter, titles = _header(text)
     if "image" not in titles or not {"path", "node", "label"} & set(titles):
-        header = next(csv.reader([text.partition("\n")[0]], delimiter=delimiter), [])
+        header = [cell.strip().strip('"') for cell in text.partition("\n")[0].split(delimiter)]
         raise TaxonomyError(f"{_HEADER_HINT}, found {', '.join(header)[:80]!r}", source=source, line=1)
     rows = list(_rows(text, source, delimiter, titles))
     for column in ("path", "label"):
