@@ -11,6 +11,7 @@ from pathlib import Path
 
 from altered_predictors import AlteredPredictor, AlteredPredictors
 
+from classifier.images.pdq import Pdq
 from classifier.inference.predictor import PreparedPicture
 from worker.db.engine import open_database
 from worker.pipeline.parallelism import set_up_process
@@ -46,11 +47,11 @@ HARM = {b"kill": _kill, b"hang": _hang, b"eat": _eat, b"raise": _raise}
 class PoisonedPredictor(AlteredPredictor):
     """A predictor whose decoding obeys the asset."""
 
-    def picture(self, content: bytes, source: str) -> PreparedPicture:
+    def picture_and_pdq(self, content: bytes, source: str) -> tuple[PreparedPicture, Pdq]:
         for word, harm in HARM.items():
             if content.endswith(word):
                 harm()
-        return super().picture(content, source)
+        return super().picture_and_pdq(content, source)
 
 
 def poison(uri: str, word: bytes) -> str:

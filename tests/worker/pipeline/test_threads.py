@@ -12,6 +12,7 @@ from torch import Tensor
 from waiting import PATIENCE_S, wait_until
 
 from classifier.inference.prediction import AssetPrediction
+from classifier.images.pdq import Pdq
 from classifier.inference.predictor import Predictor, PreparedPicture
 from worker.pipeline.in_flight import Stage
 from worker.pipeline.pipeline import Pipeline
@@ -41,10 +42,10 @@ class HeldPredictor(AlteredPredictor):
         super().__init__(whole)
         self._at = held
 
-    def picture(self, content: bytes, source: str) -> PreparedPicture:
+    def picture_and_pdq(self, content: bytes, source: str) -> tuple[PreparedPicture, Pdq]:
         if source == self._at.held:
             self._at.decode_gate.wait(PATIENCE_S)
-        return super().picture(content, source)
+        return super().picture_and_pdq(content, source)
 
     def predict(self, assets: Sequence[str], pixels: Tensor) -> list[AssetPrediction]:
         self._at.batches.append(len(assets))

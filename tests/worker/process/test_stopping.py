@@ -14,6 +14,7 @@ from sqlalchemy import select
 from waiting import PATIENCE_S, wait_until
 from worker_process import POISONED_WORKER, worker_process
 
+from classifier.images.pdq import Pdq
 from classifier.inference.predictor import Predictor, PreparedPicture
 from taxonomy import Node, Taxonomy
 from worker.catalog.releases import add_release, find_release
@@ -50,9 +51,9 @@ class GatedPredictor(AlteredPredictor):
         super().__init__(whole)
         self._gate = gate
 
-    def picture(self, content: bytes, source: str) -> PreparedPicture:
+    def picture_and_pdq(self, content: bytes, source: str) -> tuple[PreparedPicture, Pdq]:
         self._gate.pass_through()
-        return super().picture(content, source)
+        return super().picture_and_pdq(content, source)
 
 
 @pytest.fixture
