@@ -11,8 +11,8 @@ from job_rows import all_jobs, statuses
 from torch import Tensor
 from waiting import PATIENCE_S, wait_until
 
-from classifier.inference.prediction import AssetPrediction
 from classifier.images.pdq import Pdq
+from classifier.inference.prediction import AssetPrediction
 from classifier.inference.predictor import Predictor, PreparedPicture
 from worker.pipeline.in_flight import Stage
 from worker.pipeline.pipeline import Pipeline
