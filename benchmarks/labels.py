@@ -203,7 +203,7 @@ def read_primary_key_pages(session: Transaction, assets: int) -> float:
         rows = select(LabelRow).where(LabelRow.asset_id > after).order_by(*keys).limit(PAGE).subquery()
         query = (
             select(rows.c.asset_id, AssetRow.uri, rows.c.node_id, rows.c.level, rows.c.confidence, rows.c.on_path,
-                   rows.c.source, BundleRow.model)
+                   rows.c.source, BundleRow.model, AssetRow.name)
             .join(AssetRow, AssetRow.id == rows.c.asset_id).outerjoin(BundleRow, BundleRow.id == rows.c.bundle_id)
         )  # fmt: skip
         page = [LabelledAsset(*row) for row in session.execute(query)]

@@ -90,4 +90,7 @@ def rank_formats(text: str) -> list[Candidate]:
 
 @cache
 def _plugins() -> dict:  # type: ignore[type-arg]
-    return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in _MODULES}
+    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    for name in found.keys() & _MODULES.keys():
+        log.warning("format %s of %s is passed over: the name is taken", name, found.pop(name).value)
+    return found
