@@ -1,4 +1,7 @@
-"""The states of a job and the moves between them; every change of a job's status goes through this table."""
+"""The states of a job and the moves between them, and the other words that the database keeps.
+
+Every change of a job's status goes through MOVES.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,7 +9,18 @@ from types import MappingProxyType
 
 from classifier.errors import Code
 
-__all__ = ["FINISHED", "MOVES", "OPEN", "SUSPECT", "Code", "RelabellingStatus", "Status", "sources"]
+__all__ = [
+    "FINISHED",
+    "MOVES",
+    "OPEN",
+    "SUSPECT",
+    "Action",
+    "Code",
+    "EventKind",
+    "RelabellingStatus",
+    "Status",
+    "sources",
+]
 
 
 class Status(StrEnum):
@@ -27,6 +41,24 @@ class RelabellingStatus(StrEnum):
     APPLIED = "applied"
     ROLLING_BACK = "rolling_back"
     ROLLED_BACK = "rolled_back"
+
+
+class Action(StrEnum):
+    """What a policy does with an asset."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    REVIEW = "review"
+
+
+class EventKind(StrEnum):
+    """What others are told of."""
+
+    JOB_SUCCEEDED = "job.succeeded"
+    JOB_FAILED = "job.failed"
+    ROUTING_CHANGED = "routing.changed"
+    REVIEW_RESOLVED = "review.resolved"
+    BATCH_FINISHED = "batch.finished"
 
 
 # Ends of an attempt for which the asset may be to blame: the job then runs alone in its worker.

@@ -1,14 +1,15 @@
 """Claim jobs by lease and attempt; every write on a claim is fenced by the attempt."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Select, or_, select, update
 
 from worker.db.engine import Database
 from worker.db.statements.rows import is_any_of
-from worker.db.tables import AssetRow, JobRow
+from worker.db.tables import FIRST, AssetRow, JobRow
 from worker.db.transaction import Transaction
 from worker.states import SUSPECT, Code, Status, sources
 from worker.telemetry.metrics import CLAIMED
@@ -20,6 +21,7 @@ class Claim:
 
     `attempt` is never used twice for a job. `charged` counts those that its budget was charged with, this one included;
     one that was given back, or that waited for a host, is not. A suspect runs with few others, which are suspects too.
+    What is found for a shadow is kept apart and acts on nothing.
     """
 
     job_id: int
@@ -30,6 +32,10 @@ class Claim:
     is_suspect: bool = False
     charged: int = 1
     is_alone: bool = False  # a suspect that runs with no other job in its worker
+    tenant_id: int = FIRST
+    name: str = ""  # of the asset, as its tenant knows it
+    metadata: dict[str, Any] | None = field(default=None, compare=False)
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +83,15 @@ def suspects_among(database: Database, job_ids: Sequence[int]) -> list[tuple[int
         return [(job_id, charged) for job_id, charged in found]
 
 
-_ClaimColumns = Select[int, int, int, int, str, Code | None, int, bool]
+_ClaimColumns = Select[int, int, int, int, str, Code | None, int, bool, int, str, dict[str, Any] | None, bool]
 
 
 def select_claims() -> _ClaimColumns:
     """The rows of `as_claims`; which jobs, the caller adds."""
     mine = JobRow.id, JobRow.attempt, JobRow.asset_id, JobRow.bundle_id
-    columns = select(*mine, AssetRow.uri, JobRow.code, JobRow.charged, JobRow.alone)
+    state = JobRow.code, JobRow.charged, JobRow.alone
+    submitted = JobRow.tenant_id, AssetRow.name, JobRow.details, JobRow.shadow
+    columns = select(*mine, AssetRow.uri, *state, *submitted)
     return columns.join(AssetRow, AssetRow.id == JobRow.asset_id)
 
 
@@ -91,8 +99,8 @@ def as_claims(tx: Transaction, query: _ClaimColumns) -> list[Claim]:
     """Claims on the selected jobs, in the order of their ids."""
     rows = tx.execute(query.order_by(JobRow.id))
     return [
-        Claim(job, attempt, asset, bundle, uri, code in SUSPECT, charged, alone)
-        for job, attempt, asset, bundle, uri, code, charged, alone in rows
+        Claim(job, attempt, asset, bundle, uri, code in SUSPECT, charged, alone, tenant, name, metadata, shadow)
+        for job, attempt, asset, bundle, uri, code, charged, alone, tenant, name, metadata, shadow in rows
     ]
 
 
