@@ -15,6 +15,7 @@ from taxonomy import PATH_SEPARATOR, Hierarchy
 from taxonomy.arrays import Bools, Floats, Ints
 
 _DIGITS = 6
+_UNLIKE = "unlike anything in the taxonomy"
 
 
 class Verdicts(NamedTuple):
@@ -119,9 +120,14 @@ def undecided(reason: str) -> Decision:
     return Decision(None, (), 0, 0.0, reason)
 
 
+def is_unlike(decision: Decision) -> bool:
+    """Whether an asset is left undecided because it looks like nothing in the taxonomy."""
+    return decision.node is None and decision.reason.startswith(_UNLIKE)
+
+
 def _unfamiliar(energy: float, check: EnergyCheck) -> str:
     share = f"which {check.false_alarms:.3g} of known assets exceed"
-    return f"unlike anything in the taxonomy: energy {energy:.3f} > limit {check.limit:.3f}, {share}"
+    return f"{_UNLIKE}: energy {energy:.3f} > limit {check.limit:.3f}, {share}"
 
 
 def _for_review(prob: float, names: Sequence[str], threshold: float) -> str:

@@ -53,6 +53,7 @@ class AssetPrediction:
     reported, bins: only where decode options ask for them. decisions, decided: only where an asset may carry several
     labels, see `classifier.inference.label_sets`: the decided nodes without a decided child, and the ids of all decided
     nodes. partial: true where the file was truncated. frame: of a file of several pictures the one taken, from 1.
+    hash_lists: the names of the lists of known content that hold it, where there are any.
     """
 
     asset: str
@@ -67,6 +68,7 @@ class AssetPrediction:
     partial: bool | None = None
     frame: int | None = None
     reused: bool | None = None
+    hash_lists: tuple[str, ...] | None = None
 
     def marked(self, marks: Marks) -> "AssetPrediction":
         """The same prediction, saying what is to be known of the picture; itself where that is nothing."""
@@ -93,6 +95,11 @@ class AssetPrediction:
 def read_prediction(stored: Mapping[str, Any]) -> AssetPrediction:
     """The prediction of which `as_dict` made this object. Raises pydantic.ValidationError on what is none."""
     return _JSON.validate_python(stored)
+
+
+def read_stored(text: str) -> AssetPrediction:
+    """As `read_prediction`, of the object's JSON text."""
+    return _JSON.validate_json(text)
 
 
 def predict_asset(

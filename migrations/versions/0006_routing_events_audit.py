@@ -37,7 +37,7 @@ def downgrade() -> None:
     _let_audit_change()
     for table in (
         *("audit_links", "audit_records", "sinks", "events"),
-        *("hash_entries", "hash_lists", "routings", "policies"),
+        *("hash_entries", "hash_lists", "routings", "policy_nodes", "policies"),
     ):
         op.drop_table(table)
     op.drop_index("ix_batches_open", "batches")
@@ -62,12 +62,14 @@ def _create_policies() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("release_id", sa.Integer(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("shadow", sa.Boolean(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("activated_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_policies"),
+        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name="fk_policies_release_id"),
         sa.UniqueConstraint("tenant_id", "name", "version", name="uq_policies_tenant_id_name_version"),
     )
     op.create_index(
@@ -78,6 +80,19 @@ def _create_policies() -> None:
         sqlite_where=ACTIVE,
         postgresql_where=ACTIVE,
     )
+    op.create_table(
+        "policy_nodes",
+        sa.Column("policy_id", sa.Integer(), nullable=False, autoincrement=False),
+        sa.Column("release_id", sa.Integer(), nullable=False, autoincrement=False),
+        sa.Column("nodes", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("policy_id", "release_id", name="pk_policy_nodes"),
+        sa.ForeignKeyConstraint(["policy_id"], ["policies.id"], name="fk_policy_nodes_policy_id"),
+        sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name="fk_policy_nodes_release_id"),
+    )
+    _create_routings()
+
+
+def _create_routings() -> None:
     op.create_table(
         "routings",
         sa.Column("job_id", BIG, nullable=False, autoincrement=False),

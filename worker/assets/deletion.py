@@ -9,6 +9,7 @@ from worker.db.engine import Database
 from worker.db.statements.rows import is_any_of, last_job_id
 from worker.db.tables import AssetRow, DecisionRow, DeletionRow, JobRow, LabelRow, OutboxRow, ReviewRow
 from worker.db.transaction import Transaction
+from worker.policies.routings import forget_routings
 
 _MAX_BY_CHARS = 256
 
@@ -42,6 +43,7 @@ def _delete(tx: Transaction, asset: AssetRow, deleted_by: str) -> int:
     tx.execute(delete(ReviewRow).where(ReviewRow.asset_id == asset.id))
     tx.execute(delete(DecisionRow).where(DecisionRow.asset_id == asset.id))
     tx.execute(delete(OutboxRow).where(is_any_of(tx, OutboxRow.job_id, ids)))
+    forget_routings(tx, ids)
     tx.execute(delete(JobRow).where(is_any_of(tx, JobRow.id, ids)))
     tx.execute(delete(AssetRow).where(AssetRow.id == asset.id))
     tx.execute(

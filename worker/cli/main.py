@@ -38,6 +38,8 @@ _COMMANDS = {
         "worker.cli.jobs.reclassify:reclassify", "Submit assets again: stale, failed, unlabelled."
     ),
     "labels": LazyCommand("worker.cli.jobs.labels:labels", "Find assets by node and confidence."),
+    "policy": LazyCommand("worker.cli.policies.group:policy", "Keep and explain the rules that route assets."),
+    "routings": LazyCommand("worker.cli.policies.explanation:routings", "List and show what policies did with jobs."),
     "top": LazyCommand("worker.cli.service.top:top", "Watch jobs, rates and workers."),
     "worker": LazyCommand("worker.cli.service.worker:run", "Run jobs until told to stop."),
 }

@@ -1,5 +1,7 @@
 """Options and types of options that many commands have."""
 
+import getpass
+import os
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,14 @@ class FiniteRange(click.FloatRange):
         return float(number)
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a process whose user has no name, as in containers
+        return f"uid {os.getuid()}"
+
+
+by_option = click.option("--by", default=_user, show_default="the user of this process", help="Who does it.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-id_type = click.IntRange(0, 2**63 - 1)  # what a row of any database may be numbered
 file_type = click.Path(path_type=Path)
 id_type = click.IntRange(1, 2**63 - 1)  # what a column of ids holds

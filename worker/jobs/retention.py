@@ -10,6 +10,7 @@ from worker.db.statements.locks import lock_unless_held
 from worker.db.statements.rows import is_any_of
 from worker.db.tables import DecisionRow, JobRow, OutboxRow
 from worker.db.transaction import Transaction
+from worker.policies.routings import forget_routings
 from worker.states import FINISHED, Status
 
 _PAGE = 1000
@@ -55,5 +56,6 @@ def _delete(tx: Transaction, job_ids: Sequence[int], before: datetime) -> list[i
     held = list(tx.scalars(lock_unless_held(still)))
     tx.execute(delete(DecisionRow).where(is_any_of(tx, DecisionRow.job_id, held)))
     tx.execute(delete(OutboxRow).where(is_any_of(tx, OutboxRow.job_id, held)))
+    forget_routings(tx, held)
     tx.execute(delete(JobRow).where(is_any_of(tx, JobRow.id, held)))
     return held

@@ -5,19 +5,20 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from classifier.images.tensors import stacked
-from classifier.inference.prediction import read_prediction
+from classifier.inference.prediction import AssetPrediction, read_prediction
 from worker.catalog.serving import serving_release
 from worker.db.engine import Database
 from worker.db.statements.locks import hold_assets, hold_serving_release
 from worker.db.transaction import Transaction
 from worker.errors import DatabaseError, HostBusyError, RetryableError
 from worker.fetch.fetcher import Fetcher
-from worker.jobs.claims import Failure, held_claims
+from worker.jobs.claims import Claim, Failure, held_claims
 from worker.jobs.transitions import give_back, mark_failed, mark_succeeded, postpone, try_again
 from worker.labels.contents import Content, find_answer, sha256_of
 from worker.labels.storage import store_predictions
 from worker.pipeline.in_flight import Item
 from worker.pipeline.log_context import claim_fields
+from worker.policies.router import Answered, Router, UnpreparedError
 from worker.settings import Settings
 from worker.states import Code
 from worker.telemetry.metrics import stage
@@ -70,25 +71,40 @@ def predict_items(items: Sequence[Item]) -> None:
         item.prediction, item.pixels = prediction.marked(item.marks), None
 
 
-def store_items(items: Sequence[Item], database: Database, settings: Settings) -> None:
-    """Stage store: labels, decisions and states of the items in one transaction, fenced by their attempts."""
-    with stage("store"), database.write() as tx:
+def store_items(items: Sequence[Item], database: Database, settings: Settings, router: Router) -> None:
+    """Stage store: labels, decisions, routings and states of the items in one transaction, fenced by their attempts.
+
+    A policy that became active a moment ago is compiled between two tries.
+    """
+    with stage("store"):
+        while True:
+            try:
+                failed = _store_items(items, database, settings, router)
+                break
+            except UnpreparedError as missing:
+                router.prepare(missing.policy_id, missing.release_id, missing.hierarchy)
+    for failure in failed:
+        fields = claim_fields(failure.claim)
+        log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message, extra=fields)
+
+
+def _store_items(items: Sequence[Item], database: Database, settings: Settings, router: Router) -> list[Failure]:
+    """What failed for good."""
+    with database.write() as tx:
         held = set(held_claims(tx, [item.claim for item in items]))
         alive = [item for item in items if item.claim in held]
         predicted = sorted((item for item in alive if item.prediction is not None), key=_answered_by)
         if predicted:
             hold_assets(tx, [item.claim.asset_id for item in predicted])
         for _, group in groupby(predicted, key=_answered_by):
-            _store_predictions(tx, list(group))
+            _store_predictions(tx, list(group), router)
         failed = [Failure(item.claim, item.code, str(item.error)) for item in alive if item.code is not None]
         mark_failed(tx, failed)
         for item in alive:
             if item.error is not None and item.code is None:
                 _try_again(tx, item, settings)
         give_back(tx, [item.claim for item in alive if item.is_given_back])
-    for failure in failed:
-        fields = claim_fields(failure.claim)
-        log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message, extra=fields)
+    return failed
 
 
 def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> None:
@@ -117,7 +133,7 @@ def _answered_by(item: Item) -> tuple[int, str]:
     return item.claim.bundle_id, item.predictor.hierarchy.release if item.predictor else ""
 
 
-def _store_predictions(tx: Transaction, items: Sequence[Item]) -> None:
+def _store_predictions(tx: Transaction, items: Sequence[Item], router: Router) -> None:
     if not items or (predictor := items[0].predictor) is None:
         return
     hold_serving_release(tx, items[0].claim.bundle_id)
@@ -126,8 +142,15 @@ def _store_predictions(tx: Transaction, items: Sequence[Item]) -> None:
         give_back(tx, [item.claim for item in items])
         return
     contents = {item.claim.job_id: item.hashes for item in items if item.hashes is not None}
-    store_predictions(tx, [(i.claim, i.prediction) for i in items if i.prediction is not None], serving.id, contents)
+    results = [(item.claim, item.prediction) for item in items if item.prediction is not None]
+    store_predictions(tx, results, serving.id, contents)
     mark_succeeded(tx, [item.claim for item in items])
+    router.route(tx, [_answered(*result) for result in results], serving.id, predictor.hierarchy)
+
+
+def _answered(claim: Claim, prediction: AssetPrediction) -> Answered:
+    tenant, submitted = claim.tenant_id, (claim.name, claim.metadata, claim.is_shadow)
+    return Answered(claim.job_id, claim.asset_id, tenant, *submitted, prediction)
 
 
 def _try_again(tx: Transaction, item: Item, settings: Settings) -> None:

@@ -28,6 +28,7 @@ from worker.pipeline.log_context import about
 from worker.pipeline.parallelism import forward_passes
 from worker.pipeline.stages import decode_content, fetch_content, isolate, predict_items, reuse_answer, store_items
 from worker.pipeline.watchdog import Watchdog
+from worker.policies.router import Router
 from worker.settings import Settings
 from worker.states import Code
 from worker.supervision.lasting import ENDED, LastingThread, end_process, outlive
@@ -62,6 +63,7 @@ class StageThreads:
         self._batcher = Batcher()
         self._sizes = sizes
         self._fetcher = Fetcher(settings)
+        self._router = Router(database)
         self._on_finished = on_finished
         self._is_closing = threading.Event()
         passes, self._pass_threads = forward_passes(default_device())
@@ -243,10 +245,10 @@ class StageThreads:
 
     def _store(self, batch: Sequence[Item]) -> None:
         sound = [item for item in batch if item.error is None]
-        isolate(lambda items: store_items(items, self._database, self._settings), batch)
+        isolate(lambda items: store_items(items, self._database, self._settings, self._router), batch)
         culprits = [item for item in sound if item.error is not None]
         if culprits:
-            store_items(culprits, self._database, self._settings)
+            store_items(culprits, self._database, self._settings, self._router)
 
     def _insist(self, action: Callable[[], T]) -> T:
         """Do what needs the database, again and again for as long as a lease: a commit that was cut off is fenced."""

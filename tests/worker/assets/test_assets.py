@@ -19,6 +19,7 @@ from worker.jobs.claims import claim_jobs
 from worker.jobs.submission import Request, submit
 from worker.pipeline.in_flight import Item
 from worker.pipeline.stages import decode_content, fetch_content, predict_items, store_items
+from worker.policies.router import Router
 from worker.process.bootstrap import Services, bootstrap
 from worker.settings import Settings
 
@@ -98,7 +99,7 @@ def test_a_running_job_of_a_deleted_asset_stores_nothing(services: Services, mak
     ((again,),) = submit(database, [Request(uri, name="one")])
     assert again > job
     claim_jobs(database, [again], "other", 60)
-    store_items([item], database, settings)
+    store_items([item], database, settings, Router(database))
     assert (count(database, LabelRow), count(database, DecisionRow)) == (0, 0)
     assert [row.status for row in all_jobs(database)] == ["running"]
 

@@ -15,6 +15,7 @@ from worker.jobs.claims import claim_jobs
 from worker.models.predictors import Predictors
 from worker.pipeline.in_flight import Item
 from worker.pipeline.stages import store_items
+from worker.policies.router import Router
 from worker.process.bootstrap import Services
 
 
@@ -45,7 +46,7 @@ def test_the_labels_of_the_job_submitted_last_stay(
 ) -> None:
     """One after the other, in any order: each succeeds with a decision of its own."""
     for number in order:
-        store_items([answers[number]], services.database, services.settings)
+        store_items([answers[number]], services.database, services.settings, Router(services.database))
     assert label_confidences(services.database) == {0.3}
     assert statuses(services.database) == {"succeeded": 3}
     with services.database.read() as tx:
@@ -54,7 +55,7 @@ def test_the_labels_of_the_job_submitted_last_stay(
 
 def test_in_one_transaction_too(services: Services, answers: list[Item]) -> None:
     """In whatever order they became ready."""
-    store_items(answers[::-1], services.database, services.settings)
+    store_items(answers[::-1], services.database, services.settings, Router(services.database))
     assert label_confidences(services.database) == {0.3}
 
 
@@ -62,10 +63,10 @@ def test_where_the_later_job_left_no_labels_the_earlier_ones_are_stored(
     services: Services, answers: list[Item]
 ) -> None:
     """As where it answered in a release that is not the active one any more: no asset is without labels."""
-    store_items(answers[2:], services.database, services.settings)
+    store_items(answers[2:], services.database, services.settings, Router(services.database))
     with services.database.write() as tx:
         tx.execute(delete(LabelRow))
-    store_items(answers[:1], services.database, services.settings)
+    store_items(answers[:1], services.database, services.settings, Router(services.database))
     assert label_confidences(services.database) == {0.1}
 
 

@@ -23,6 +23,7 @@ from worker.models.registration import add_bundle
 from worker.pipeline import stages
 from worker.pipeline.in_flight import Item
 from worker.pipeline.stages import store_items
+from worker.policies.router import Router
 from worker.process.bootstrap import Services
 
 
@@ -51,7 +52,7 @@ def test_answers_of_two_releases_are_not_mixed_when_stored_together(
         new_id = add_release(session, renamed, find_release(session, "default").name, activate=True).id
     after = Predictors(database).get(claims[0].bundle_id)
     found = [answered(claims[0], after), answered(claims[1], before)]
-    store_items(found if newest_first else found[::-1], database, settings)
+    store_items(found if newest_first else found[::-1], database, settings, Router(database))
     assert statuses(database) == {claims[0].job_id: "succeeded", claims[1].job_id: "queued"}
     with database.read() as session:
         assert set(session.scalars(select(LabelRow.release_id))) == {new_id}

@@ -14,6 +14,7 @@ _Query = TypeVar("_Query", bound=GenerativeSelect)
 _LOCAL = True  # to the transaction
 _RELAY_PATIENCE_MS = "15000"
 _SERVING = 0x436C6164  # the first half of the key of advisory locks; the second is a hash of a taxonomy's name
+_POLICIES = 0x506F6C69  # likewise; the second half is a hash of a policy's owner and name
 
 
 def lock_unless_held(query: _Query, of: type[Base] | None = None) -> _Query:
@@ -63,3 +64,9 @@ def lock_serving_release(tx: Transaction, name: str) -> None:
     """Wait for all who hold the serving release of a taxonomy name, and keep others out until the transaction ends."""
     if not tx.is_sqlite:
         tx.execute(select(func.pg_advisory_xact_lock(_SERVING, func.hashtext(name))))
+
+
+def lock_policies(tx: Transaction, owner: int, name: str) -> None:
+    """Be the only one who adds or activates versions of a policy until the transaction ends."""
+    if not tx.is_sqlite:
+        tx.execute(select(func.pg_advisory_xact_lock(_POLICIES, func.hashtext(f"{owner}:{name}"))))

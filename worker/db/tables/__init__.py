@@ -16,7 +16,7 @@ from worker.db.tables.base import (
 from worker.db.tables.catalog import AliasRow, BundleRow, NodeRow, ReleaseRow
 from worker.db.tables.jobs import BatchRow, JobRow, OutboxRow, QueueRow
 from worker.db.tables.records import AuditLinkRow, AuditRecordRow, EventRow, SinkRow
-from worker.db.tables.routing import EVERY_TENANT, HashEntryRow, HashListRow, PolicyRow, RoutingRow
+from worker.db.tables.routing import EVERY_TENANT, HashEntryRow, HashListRow, PolicyNodesRow, PolicyRow, RoutingRow
 
 __all__ = [
     "DEFAULT_QUEUE",
@@ -42,6 +42,7 @@ __all__ = [
     "LabelRow",
     "NodeRow",
     "OutboxRow",
+    "PolicyNodesRow",
     "PolicyRow",
     "QueueRow",
     "RelabellingRow",

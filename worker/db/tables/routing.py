@@ -14,7 +14,8 @@ EVERY_TENANT = 0  # the tenant number of what holds for all tenants that have no
 class PolicyRow(Base):
     """One version of a policy, which never changes; of one tenant and name one is active at most.
 
-    `activated_at` says when it was activated by name; a rollback leaves it.
+    It was checked against the nodes of `release_id`. `activated_at` says when it was activated by name; a rollback
+    leaves it.
     """
 
     __tablename__ = "policies"
@@ -36,11 +37,22 @@ class PolicyRow(Base):
     version: Mapped[int] = mapped_column(Integer)
     document: Mapped[str] = mapped_column(Text, deferred=True)
     sha256: Mapped[str] = mapped_column(String(64))
+    release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"))
     active: Mapped[bool] = mapped_column(default=False)
     shadow: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(Text)
     activated_at: Mapped[datetime | None]
+
+
+class PolicyNodesRow(Base):
+    """What a policy calls nodes -> their ids in one release, null for those that are nowhere in it."""
+
+    __tablename__ = "policy_nodes"
+
+    policy_id: Mapped[int] = mapped_column(Integer, ForeignKey("policies.id"), primary_key=True, autoincrement=False)
+    release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"), primary_key=True, autoincrement=False)
+    nodes: Mapped[dict[str, str | None]] = mapped_column(JSON)
 
 
 class RoutingRow(Base):

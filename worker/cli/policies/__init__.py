@@ -1,0 +1,1 @@
+"""`cladist policy` and `cladist routings`."""

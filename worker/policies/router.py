@@ -1,0 +1,147 @@
+"""The router of a worker: compiled policies, and the routings that they give with the answers of a batch."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from classifier.inference.prediction import AssetPrediction
+from taxonomy import Hierarchy
+from worker.db.engine import Database
+from worker.db.tables import EVERY_TENANT, PolicyRow, TenantRow
+from worker.db.transaction import Transaction
+from worker.policies.mapped_nodes import known_nodes, map_nodes
+from worker.policies.routings import StoredRouting, changed, store_routings
+from worker.policies.rules.compile import CompiledPolicy, Routing
+from worker.policies.rules.facts import Facts
+from worker.policies.rules.nodes import PolicyNodes
+from worker.policies.versions import stored_document
+
+_KEPT = 256  # compiled policies
+
+
+class Answered(NamedTuple):
+    """A job that succeeds in this transaction, with what it was submitted with."""
+
+    job_id: int
+    asset_id: int
+    tenant_id: int
+    asset: str
+    metadata: Mapping[str, object] | None
+    is_shadow: bool
+    prediction: AssetPrediction
+
+
+class UnpreparedError(Exception):
+    """A policy became active that is not compiled yet for a release: prepare it outside of the transaction."""
+
+    def __init__(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> None:
+        super().__init__(policy_id, release_id)
+        self.policy_id = policy_id
+        self.release_id = release_id
+        self.hierarchy = hierarchy
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A policy that runs for a tenant."""
+
+    id: int
+    name: str
+    tenant_id: int
+    shadow: bool
+
+
+class Router:
+    """Compiled policies of this process, the ones used last; versions never change, so nothing of them goes stale."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._compiled: OrderedDict[tuple[int, int], CompiledPolicy] = OrderedDict()
+
+    def prepare(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> None:
+        """Compile a policy for a release. Not inside a transaction: releases may have to be compared."""
+        with self._database.read() as tx:
+            row = tx.get_one(PolicyRow, policy_id)
+            document = stored_document(row)
+            mapped = known_nodes(tx, policy_id, release_id)
+        if mapped is None:
+            mapped = map_nodes(self._database, policy_id, release_id)
+        compiled = CompiledPolicy(document, PolicyNodes(None, hierarchy, mapped))
+        with self._lock:
+            self._compiled[policy_id, release_id] = compiled
+            while len(self._compiled) > _KEPT:
+                self._compiled.popitem(last=False)
+
+    def route(
+        self, tx: Transaction, answered: Sequence[Answered], release_id: int, hierarchy: Hierarchy
+    ) -> list[StoredRouting]:
+        """Write the routings of jobs that succeed in this transaction, and return those that change something.
+
+        Each policy that is active for a job's tenant routes it, and each shadow writes down what it would do. Raises
+        UnpreparedError, before anything is written.
+        """
+        if not answered:
+            return []
+        running = _running(tx, {each.tenant_id for each in answered})
+        if not any(running.values()):
+            return []
+        at = tx.now()
+        names = _tenant_names(tx, set(running))
+        found: list[StoredRouting] = []
+        for each in answered:
+            policies = [(p, self._get(p.id, release_id, hierarchy)) for p in running[each.tenant_id]]
+            if not policies:
+                continue
+            above = policies[0][1].nodes.above
+            facts = Facts(each.prediction, above, names[each.tenant_id], each.asset, each.metadata, at)
+            found += [_stored(each, policy, compiled, compiled.route(facts)) for policy, compiled in policies]
+        store_routings(tx, found, at)
+        return changed(tx, found)
+
+    def _get(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> CompiledPolicy:
+        with self._lock:
+            found = self._compiled.get((policy_id, release_id))
+            if found is None:
+                raise UnpreparedError(policy_id, release_id, hierarchy)
+            self._compiled.move_to_end((policy_id, release_id))
+            return found
+
+
+def _running(tx: Transaction, tenants: set[int]) -> dict[int, list[_Running]]:
+    """By tenant the policies that run for it: its own, and those for all of names that it has none of itself."""
+    query = select(PolicyRow.id, PolicyRow.name, PolicyRow.tenant_id, PolicyRow.shadow)
+    query = query.where(PolicyRow.tenant_id.in_({*tenants, EVERY_TENANT}), PolicyRow.active | PolicyRow.shadow)
+    rows = [_Running(*row) for row in tx.execute(query.order_by(PolicyRow.id))]
+    found = {}
+    for tenant in tenants:
+        own = {row.name for row in rows if row.tenant_id == tenant and not row.shadow}
+        common = (row for row in rows if row.tenant_id == EVERY_TENANT and (row.shadow or row.name not in own))
+        found[tenant] = [*(row for row in rows if row.tenant_id == tenant), *common]
+    return found
+
+
+def _tenant_names(tx: Transaction, tenants: set[int]) -> dict[int, str]:
+    return dict(tx.execute(select(TenantRow.id, TenantRow.name).where(TenantRow.id.in_(tenants))).tuples().all())
+
+
+def _stored(each: Answered, policy: _Running, compiled: CompiledPolicy, routing: Routing) -> StoredRouting:
+    then = routing.then
+    return StoredRouting(
+        each.job_id,
+        policy.id,
+        each.tenant_id,
+        each.asset_id,
+        None if routing.rule is None else compiled.rule_name(routing.rule),
+        then.action,
+        routing.queue,
+        then.collection,
+        then.priority,
+        then.tags or (),
+        routing.sampled,
+        policy.shadow or each.is_shadow,
+    )

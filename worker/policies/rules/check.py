@@ -1,0 +1,120 @@
+"""What is wrong with a policy that is well-formed: unknown nodes, contradictions, rules that can never match."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from taxonomy import TaxonomyError
+from worker.policies.rules.cel import compile_when
+from worker.policies.rules.compile import own_thresholds
+from worker.policies.rules.coverage import Reach, covers
+from worker.policies.rules.document import PolicyDocument, Rule
+from worker.policies.rules.errors import Finding, PolicyError
+from worker.policies.rules.nodes import PolicyNodes
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was found. errors: why the policy cannot be used. warnings: what was hardly meant."""
+
+    errors: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+
+
+def check_policy(document: PolicyDocument, nodes: PolicyNodes | None) -> Check:
+    """Check a policy against the nodes of a release; without them, what can be checked without."""
+    errors = [*_wrong_thresholds(document, nodes)]
+    warnings: list[Finding] = []
+    reaches: list[tuple[int, Reach]] = []
+    for number, rule in enumerate(document.policy.rules):
+        line = document.rule_line(number)
+        wrong = [Finding(rule.name, where or line, message) for where, message in _wrong_in(document, number, nodes)]
+        errors += wrong
+        if wrong:
+            continue
+        reach = Reach.of(rule, nodes, with_thresholds=bool(document.policy.thresholds))
+        by = covers([earlier for _, earlier in reaches], reach, nodes)
+        if by:
+            earlier = " and ".join(repr(document.policy.rules[reaches[place][0]].name) for place in by)
+            warnings.append(Finding(rule.name, line, f"can never match: {earlier} before it takes all that it would"))
+        else:
+            reaches.append((number, reach))
+        warnings += [Finding(rule.name, line, message) for message in _odd_in(rule, document, nodes)]
+    return Check(tuple(errors), tuple(warnings))
+
+
+def _wrong_thresholds(document: PolicyDocument, nodes: PolicyNodes | None) -> Iterator[Finding]:
+    if nodes is None:
+        return
+    try:
+        own_thresholds(document, nodes)
+    except PolicyError as error:
+        yield Finding(None, error.line, error.message)
+
+
+def _wrong_in(document: PolicyDocument, number: int, nodes: PolicyNodes | None) -> Iterator[tuple[int | None, str]]:
+    """The (line, message) of each error of one rule."""
+    rule = document.policy.rules[number]
+    for message in (*_unknown(rule, nodes), *_contradictions(rule, nodes)):
+        yield None, message
+    if rule.when is not None:
+        try:
+            compile_when(rule.when, document.policy.metadata)
+        except PolicyError as error:
+            yield document.line("rules", number, "when"), error.message
+
+
+def _unknown(rule: Rule, nodes: PolicyNodes | None) -> Iterator[str]:
+    if nodes is None:
+        return
+    labels = rule.if_.labels
+    groups = () if labels is None else (labels.any, labels.all, labels.none)
+    for text in {text: None for group in (rule.if_.under, *groups) for text in group or ()}:
+        try:
+            nodes.find(text)
+        except TaxonomyError as error:
+            yield error.message
+
+
+def _contradictions(rule: Rule, nodes: PolicyNodes | None) -> Iterator[str]:
+    """Why no asset at all can fulfil the structured conditions."""
+    if_ = rule.if_
+    low, high = if_.min_confidence, if_.max_confidence
+    if low is not None and high is not None and low >= high and high < 1:
+        yield f"can never match: min_confidence {low:g} is not below max_confidence {high:g}"
+    if if_.unlike and low is not None and if_.under is None and if_.level is None:
+        yield "can never match: what is unlike anything is not decided, and so has no min_confidence"
+    if if_.unlike and (if_.under or if_.level) and (low, high, if_.max_margin) == (None, None, None):
+        yield "can never match: what is unlike anything lies decided under no node and at no level"
+    labels = if_.labels
+    both = sorted(set((labels and labels.all) or ()) & set((labels and labels.none) or ()))
+    if both:
+        yield f"can never match: {both[0]} is to be decided and not decided"
+    if if_.level is not None and nodes is not None:
+        yield from _levels(rule, nodes, if_.level)
+
+
+def _levels(rule: Rule, nodes: PolicyNodes, level: int) -> Iterator[str]:
+    depth = nodes.hierarchy.depth
+    if level > depth:
+        yield f"can never match: the taxonomy has {depth} levels, not {level}"
+        return
+    try:
+        under = nodes.find_all(rule.if_.under or ())
+    except TaxonomyError:
+        return
+    if under and not any(nodes.level(node) <= level <= nodes.deepest[node] for node in under):
+        names = " or ".join(under.values())
+        yield f"can never match: no node at or below {names:.80} is of level {level}"
+
+
+def _odd_in(rule: Rule, document: PolicyDocument, nodes: PolicyNodes | None) -> Iterator[str]:
+    if nodes is None or rule.if_.min_confidence is None:
+        return
+    try:
+        thresholds = nodes.inherited(own_thresholds(document, nodes))
+    except PolicyError:
+        return
+    for node, text in nodes.find_all(rule.if_.under or ()).items():
+        own = thresholds.get(node)
+        if own is not None and own != rule.if_.min_confidence:
+            yield f"its min_confidence {rule.if_.min_confidence:g} overrides the threshold {own:g} of {text}"

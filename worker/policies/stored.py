@@ -1,0 +1,110 @@
+"""What is stored of a job, as a policy looks at it again: for explanations and replays."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Text, cast, select
+
+from classifier.inference.prediction import AssetPrediction, read_stored
+from taxonomy import Hierarchy
+from worker.catalog.releases import stored_taxonomy
+from worker.db.engine import Database
+from worker.db.tables import AssetRow, DecisionRow, JobRow, PolicyRow, ReleaseRow, TenantRow
+from worker.db.transaction import Transaction
+from worker.errors import LookupFailedError
+from worker.policies.mapped_nodes import known_nodes, map_nodes
+from worker.policies.rules.compile import CompiledPolicy
+from worker.policies.rules.facts import Above, Facts
+from worker.policies.rules.nodes import PolicyNodes
+from worker.policies.versions import stored_document
+from worker.states import Status
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCase:
+    """A job that succeeded, with what it was submitted with. at: when it ended."""
+
+    job_id: int
+    tenant: str
+    asset: str
+    metadata: Mapping[str, Any] | None
+    at: datetime
+    prediction: AssetPrediction
+
+    def facts(self, above: Above) -> Facts:
+        """As rules see it."""
+        return Facts(self.prediction, above, self.tenant, self.asset, self.metadata, self.at)
+
+
+_Cases = Select[int, str, str, dict[str, Any] | None, datetime | None, str]
+
+
+def select_cases() -> _Cases:
+    """Jobs that succeeded, without those of shadows; which of them, the caller adds."""
+    columns = JobRow.id, TenantRow.name, AssetRow.name, JobRow.details, JobRow.finished_at
+    return (
+        select(*columns, cast(DecisionRow.prediction, Text))
+        .join(DecisionRow, DecisionRow.job_id == JobRow.id)
+        .join(AssetRow, AssetRow.id == JobRow.asset_id)
+        .join(TenantRow, TenantRow.id == JobRow.tenant_id)
+        .where(JobRow.status == Status.SUCCEEDED, JobRow.shadow.is_(False))
+    )
+
+
+def read_cases(tx: Transaction, query: _Cases) -> Iterator[StoredCase]:
+    """The cases of a query, as they come."""
+    for job_id, tenant, asset, metadata, at, prediction in tx.execute(query):
+        if at is not None:
+            yield StoredCase(job_id, tenant, asset, metadata, at, read_stored(prediction))
+
+
+def find_case(tx: Transaction, job_id: int) -> StoredCase:
+    """One job. Raises LookupFailedError unless it is one that succeeded."""
+    found = list(read_cases(tx, select_cases().where(JobRow.id == job_id)))
+    if not found:
+        raise LookupFailedError(f"no job with the id {job_id} has succeeded")
+    return found[0]
+
+
+class Releases:
+    """Compiled releases, by their hash, each read once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._hierarchies: dict[str, tuple[int, Hierarchy]] = {}
+
+    def get(self, release: str) -> tuple[int, Hierarchy]:
+        """The number and the compiled form of a release. Raises LookupFailedError when it is not stored."""
+        if release not in self._hierarchies:
+            with self._database.read() as tx:
+                row = tx.scalar(select(ReleaseRow).where(ReleaseRow.release == release))
+                if row is None:
+                    raise LookupFailedError(f"release {release[:12]} is not stored")
+                taxonomy = stored_taxonomy(row)
+                number = row.id
+            self._hierarchies[release] = number, Hierarchy.compile(taxonomy)
+        return self._hierarchies[release]
+
+
+class CompiledVersions:
+    """Versions of policies compiled for the releases of predictions, each once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._releases = Releases(database)
+        self._compiled: dict[tuple[int, str], CompiledPolicy] = {}
+
+    def get(self, policy_id: int, release: str) -> CompiledPolicy:
+        """A version for a release, by its hash. Raises LookupFailedError when the release is not stored."""
+        key = policy_id, release
+        if key not in self._compiled:
+            number, hierarchy = self._releases.get(release)
+            with self._database.read() as tx:
+                document = stored_document(tx.get_one(PolicyRow, policy_id))
+                mapped = known_nodes(tx, policy_id, number)
+            if mapped is None:
+                mapped = map_nodes(self._database, policy_id, number)
+            self._compiled[key] = CompiledPolicy(document, PolicyNodes(None, hierarchy, mapped))
+        return self._compiled[key]
