@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from worker.db.tables import AssetRow, BundleRow, DecisionRow, LabelRow, ReleaseRow
+from worker.db.tables import AssetRow, BundleRow, DecisionRow, JobRow, LabelRow, ReleaseRow
 from worker.db.transaction import Transaction
 from worker.dispatch.queues import find_tenant
 from worker.errors import LookupFailedError
@@ -46,7 +46,11 @@ def show_asset(tx: Transaction, tenant: str, name: str, *, jobs: int = 20) -> di
 
 
 def _newest_prediction(tx: Transaction, asset_id: int) -> dict[str, Any] | None:
-    decisions = select(DecisionRow.prediction).where(DecisionRow.asset_id == asset_id)
+    decisions = (
+        select(DecisionRow.prediction)
+        .join(JobRow, JobRow.id == DecisionRow.job_id)
+        .where(DecisionRow.asset_id == asset_id, JobRow.shadow.is_(False))
+    )
     return tx.scalar(decisions.order_by(DecisionRow.job_id.desc()).limit(1))
 
 

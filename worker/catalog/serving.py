@@ -16,6 +16,14 @@ def active_bundle(tx: Transaction) -> BundleRow:
     return row
 
 
+def find_bundle(tx: Transaction, model: str) -> BundleRow:
+    """The bundle of an exact version. Raises LookupFailedError."""
+    row = tx.scalar(select(BundleRow).where(BundleRow.model == model))
+    if row is None:
+        raise LookupFailedError(f"no bundle is known as {model!r:.200}")
+    return row
+
+
 def serving_release(tx: Transaction, bundle_id: int) -> ReleaseRow:
     """The release that a bundle's answers are given in: the active one of the taxonomy that it was trained on.
 

@@ -23,8 +23,11 @@ def list_jobs(
     limit: int = 50,
     before: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The newest jobs first, all or of one batch or asset; `before` is the id at which the page before ended."""
-    query = _jobs().order_by(JobRow.id.desc()).limit(limit)
+    """The newest jobs first, all or of one batch or asset; `before` is the id at which the page before ended.
+
+    Without those of shadows.
+    """
+    query = _jobs().where(JobRow.shadow.is_(False)).order_by(JobRow.id.desc()).limit(limit)
     if status is not None:
         query = query.where(JobRow.status == status)
     if batch is not None:

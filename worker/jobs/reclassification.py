@@ -8,13 +8,12 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from worker.catalog.nodes import find_node
-from worker.catalog.serving import active_bundle, serving_release
+from worker.catalog.serving import active_bundle, find_bundle, serving_release
 from worker.db.engine import Database
 from worker.db.tables import (
     DEFAULT_TENANT,
     HUMAN,
     AssetRow,
-    BundleRow,
     JobRow,
     LabelRow,
     RelabellingRow,
@@ -23,7 +22,6 @@ from worker.db.tables import (
 )
 from worker.db.transaction import Transaction
 from worker.dispatch.queues import DEFAULT_DESTINATION, Destination
-from worker.errors import LookupFailedError
 from worker.jobs.submission import CHUNK, Request, submit
 from worker.states import OPEN, Status
 
@@ -105,7 +103,8 @@ class _Chosen(NamedTuple):
 def _next_chosen(tx: Transaction, choice: Choice, cursor: int, count: int) -> list[_Chosen]:
     reasons = _reasons(tx, choice)
     chosen = [or_(*reasons.values())] if reasons else []
-    newest = select(func.max(JobRow.id)).where(JobRow.asset_id == AssetRow.id).scalar_subquery()
+    of_asset = JobRow.asset_id == AssetRow.id, JobRow.shadow.is_(False)
+    newest = select(func.max(JobRow.id)).where(*of_asset).scalar_subquery()
     said = aliased(JobRow)
     query = (
         select(AssetRow.id, AssetRow.uri, TenantRow.name, said.details)
@@ -124,8 +123,9 @@ def _reasons(tx: Transaction, choice: Choice) -> dict[str, ColumnElement[bool]]:
         reasons["stale"] = _is_stale(tx, labels)
     if choice.failed:
         later = aliased(JobRow)
-        newest = ~exists().where(later.asset_id == JobRow.asset_id, later.id > JobRow.id)
-        failed = exists().where(JobRow.asset_id == AssetRow.id, JobRow.status.in_(_FAILED), newest)
+        newest = ~exists().where(later.asset_id == JobRow.asset_id, later.id > JobRow.id, later.shadow.is_(False))
+        mine = JobRow.asset_id == AssetRow.id, JobRow.shadow.is_(False)
+        failed = exists().where(*mine, JobRow.status.in_(_FAILED), newest)
         reasons["failed"] = failed
     if choice.unlabelled:
         reasons["unlabelled"] = ~labels.exists()
@@ -156,10 +156,7 @@ def _narrowed(tx: Transaction, choice: Choice) -> list[ColumnElement[bool]]:
         release = serving_release(tx, active_bundle(tx).id)
         labelled.append(LabelRow.node_id == find_node(tx, release.id, choice.under).node_id)
     if choice.model is not None:
-        bundle_id = tx.scalar(select(BundleRow.id).where(BundleRow.model == choice.model))
-        if bundle_id is None:
-            raise LookupFailedError(f"no bundle is known as {choice.model!r}")
-        labelled.append(LabelRow.bundle_id == bundle_id)
+        labelled.append(LabelRow.bundle_id == find_bundle(tx, choice.model).id)
     if labelled:
         narrow.append(exists().where(LabelRow.asset_id == AssetRow.id, *labelled))
     return narrow

@@ -45,12 +45,13 @@ def store_predictions(
 ) -> None:
     """Write labels and decisions of one bundle; what it said of these assets in this release before is replaced.
 
-    Of several jobs on one asset the labels of the one submitted last stay, whichever ends last. The caller holds the
-    assets, by `hold_assets`. contents: by job id, what predictions were made of; it is kept with the assets.
+    Of several jobs on one asset the labels of the one submitted last stay, whichever ends last. Of a shadow's answer
+    the decision alone is kept. The caller holds the assets, by `hold_assets`. contents: by job id, what predictions
+    were made of; it is kept with the assets.
     """
     in_order = sorted(results, key=lambda result: result[0].job_id)
-    latest = {claim.asset_id: (claim, prediction) for claim, prediction in in_order}
-    bundle_ids = {claim.bundle_id for claim, _ in results}
+    latest = {claim.asset_id: (claim, prediction) for claim, prediction in in_order if not claim.is_shadow}
+    bundle_ids = {claim.bundle_id for claim, _ in latest.values()}
     for asset_id in _labelled_by_later_jobs(tx, [claim for claim, _ in latest.values()], release_id):
         del latest[asset_id]
     tx.execute(

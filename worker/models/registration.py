@@ -10,8 +10,10 @@ from worker.db.engine import Database
 from worker.db.tables import BundleRow
 
 
-def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = None) -> "classifier.Bundle":
-    """Make a bundle known and active: new jobs get it. Its release becomes known, under this name if it was not.
+def add_bundle(
+    database: Database, folder: Path, taxonomy_name: str | None = None, *, activate: bool = True
+) -> "classifier.Bundle":
+    """Make a bundle known, and active: new jobs get it. Its release becomes known, under this name if it was not.
 
     It answers for a few plain images first. Raises BundleError when it cannot be used, and the one that is active stays
     so; SubmissionError when its release is known by another name.
@@ -22,11 +24,13 @@ def add_bundle(database: Database, folder: Path, taxonomy_name: str | None = Non
     require_answers(bundle)
     with database.write() as tx:
         release_id = add_release(tx, bundle.taxonomy, taxonomy_name).id
-        tx.execute(update(BundleRow).where(BundleRow.active).values(active=False))
+        if activate:
+            tx.execute(update(BundleRow).where(BundleRow.active).values(active=False))
         known = tx.scalar(select(BundleRow).where(BundleRow.model == bundle.model))
         if known is None:
-            known = BundleRow(model=bundle.model, release_id=release_id, created_at=tx.now())
+            known = BundleRow(model=bundle.model, release_id=release_id, created_at=tx.now(), active=False)
             tx.add(known)
         known.folder = str(bundle.folder)
-        known.active = True
+        if activate:
+            known.active, known.shadow = True, False
     return bundle

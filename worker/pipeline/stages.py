@@ -13,6 +13,7 @@ from worker.db.transaction import Transaction
 from worker.errors import DatabaseError, HostBusyError, RetryableError
 from worker.fetch.fetcher import Fetcher
 from worker.jobs.claims import Claim, Failure, held_claims
+from worker.jobs.shadows import add_shadow_jobs
 from worker.jobs.transitions import give_back, mark_failed, mark_succeeded, postpone, try_again
 from worker.labels.contents import Content, find_answer, sha256_of
 from worker.labels.storage import store_predictions
@@ -116,6 +117,7 @@ def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> 
         return
     try:
         action(items)
+        return
     except DatabaseError:
         raise
     except Exception as error:
@@ -123,9 +125,9 @@ def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> 
             log.exception("job %d, %s: stopped by an error", items[0].claim.job_id, redacted(items[0].claim.uri))
             items[0].fail(error)
             return
-        middle = len(items) // 2
-        isolate(action, items[:middle])
-        isolate(action, items[middle:])
+    middle = len(items) // 2  # when the error is forgotten, with all that it held
+    isolate(action, items[:middle])
+    isolate(action, items[middle:])
 
 
 def _answered_by(item: Item) -> tuple[int, str]:
@@ -146,6 +148,7 @@ def _store_predictions(tx: Transaction, items: Sequence[Item], router: Router) -
     store_predictions(tx, results, serving.id, contents)
     mark_succeeded(tx, [item.claim for item in items])
     router.route(tx, [_answered(*result) for result in results], serving.id, predictor.hierarchy)
+    add_shadow_jobs(tx, [claim for claim, _ in results])
 
 
 def _answered(claim: Claim, prediction: AssetPrediction) -> Answered:

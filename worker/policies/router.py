@@ -126,7 +126,8 @@ def _running(tx: Transaction, tenants: set[int]) -> dict[int, list[_Running]]:
 
 
 def _tenant_names(tx: Transaction, tenants: set[int]) -> dict[int, str]:
-    return dict(tx.execute(select(TenantRow.id, TenantRow.name).where(TenantRow.id.in_(tenants))).tuples().all())
+    found = tx.execute(select(TenantRow.id, TenantRow.name).where(TenantRow.id.in_(tenants)))
+    return {row.id: row.name for row in found}
 
 
 def _stored(each: Answered, policy: _Running, compiled: CompiledPolicy, routing: Routing) -> StoredRouting:

@@ -1,6 +1,5 @@
 """Routings in the database: written with the labels of a job, listed, shown, forgotten with it."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from worker.db.statements.rows import insert_rows, is_any_of
+from worker.db.statements.rows import insert_rows, is_any_of, stored_json, stored_time
 from worker.db.tables import AssetRow, PolicyRow, RoutingRow, TenantRow
 from worker.db.transaction import Transaction
 from worker.errors import LookupFailedError
@@ -46,10 +45,11 @@ class StoredRouting:
 
 def store_routings(tx: Transaction, routings: Iterable[StoredRouting], at: datetime) -> None:
     """Write routings of jobs that succeed in this transaction."""
+    now = stored_time(tx, at)
     rows = (
         (each.job_id, each.policy_id, each.tenant_id, each.asset_id, each.rule, each.action.value, each.review_queue,
-         each.collection, each.priority, json.dumps(each.tags) if each.tags else None, each.sampled, each.shadow,
-         _stored_time(tx, at))
+         each.collection, each.priority, stored_json(each.tags or None), each.sampled, each.shadow,
+         now)
         for each in routings
     )  # fmt: skip
     insert_rows(tx, RoutingRow, _COLUMNS, rows)
@@ -68,8 +68,10 @@ def changed(tx: Transaction, routings: Sequence[StoredRouting]) -> list[StoredRo
         .join(PolicyRow, PolicyRow.id == RoutingRow.policy_id)
         .where(is_any_of(tx, RoutingRow.asset_id, {each.asset_id for each in acting}), RoutingRow.shadow.is_(False))
     )
-    mine = {(each.job_id, each.policy_id) for each in acting}
-    names = dict(tx.execute(select(PolicyRow.id, PolicyRow.name).where(PolicyRow.id.in_({p for _, p in mine}))).all())
+    policies = tx.execute(
+        select(PolicyRow.id, PolicyRow.name).where(PolicyRow.id.in_({each.policy_id for each in acting}))
+    )
+    names = {row.id: row.name for row in policies}
     jobs = {each.job_id for each in acting}
     before: dict[tuple[int, str], tuple[int, tuple[object, ...]]] = {}
     for asset_id, name, job_id, action, queue, collection, priority, tags in tx.execute(query):
@@ -161,8 +163,3 @@ def _as_dict(row: RoutingRow, policy: str, version: int, tenant: str, asset: str
 
 def _outcome_columns() -> Iterator[Any]:
     yield from (RoutingRow.action, RoutingRow.review_queue, RoutingRow.collection, RoutingRow.priority, RoutingRow.tags)
-
-
-def _stored_time(tx: Transaction, at: datetime) -> object:
-    """As the database takes it where no column converts it."""
-    return at.replace(tzinfo=None).isoformat(" ", "microseconds") if tx.is_sqlite else at

@@ -1,39 +1,20 @@
 """`cladist jobs purge`."""
 
-import re
 from datetime import timedelta
-from typing import Any
 
 import click
 
 from worker.cli.options import json_option
 from worker.cli.output import print_json
+from worker.cli.times import Duration
 from worker.db.engine import open_database
 from worker.jobs.retention import purge_jobs
 from worker.settings import read_settings
 from worker.states import FINISHED, Status
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_LONGEST = timedelta(days=36_500)  # the calendar has an end
-
-
-class _Duration(click.ParamType[timedelta]):
-    """A number and its unit, as 90m, 12h or 30d."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """What the number and the unit mean, at most a hundred years; fails on anything else."""
-        match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smhdw])", value)
-        if match is None:
-            self.fail(
-                f"{value[:80]!r} is no duration: give a number and one of {', '.join(_UNITS)}, as in 30d", param, ctx
-            )
-        return min(_LONGEST, timedelta(**{_UNITS[match[2]]: float(match[1])}))
-
 
 @click.command()
-@click.option("--older-than", type=_Duration(), required=True, help="Since they ended, as 12h or 30d.")
+@click.option("--older-than", type=Duration(), required=True, help="Since they ended, as 12h or 30d.")
 @click.option(
     "--status",
     "statuses",

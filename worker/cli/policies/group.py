@@ -14,6 +14,9 @@ _COMMANDS = {
     "activate": LazyCommand("worker.cli.policies.versions:activate", "Let a version route all jobs from now on."),
     "rollback": LazyCommand("worker.cli.policies.versions:rollback", "Activate what was active before."),
     "explain": LazyCommand("worker.cli.policies.explanation:explain", "Say why a job was routed as it was."),
+    "replay": LazyCommand("worker.cli.policies.replay:replay_command", "Say what another version would have done."),
+    "shadow": LazyCommand("worker.cli.policies.shadow:shadow", "Let a version run beside the active one, or no more."),
+    "thresholds": LazyCommand("worker.cli.policies.thresholds:thresholds", "Turn a review plan into thresholds."),
 }
 
 

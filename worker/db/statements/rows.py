@@ -1,6 +1,8 @@
 """Many rows in one statement, as fast as the database takes them."""
 
+import json
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, Text, any_, cast, func, select
@@ -43,6 +45,16 @@ def insert_rows(tx: Transaction, table: type[Base], columns: Sequence[str], rows
         _execute_many(connection, table.__tablename__, columns, rows)
     else:
         _copy(connection, table.__tablename__, columns, rows)
+
+
+def stored_time(tx: Transaction, at: datetime) -> object:
+    """A time as `insert_rows` takes it."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if tx.is_sqlite else at
+
+
+def stored_json(value: object) -> str | None:
+    """JSON as `insert_rows` takes it."""
+    return None if value is None else json.dumps(value)
 
 
 def add_missing_assets(tx: Transaction, assets: Iterable[tuple[int, str, str]]) -> None:
