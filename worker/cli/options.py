@@ -19,6 +19,5 @@ class FiniteRange(click.FloatRange):
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-id_type = click.IntRange(0, 2**63 - 1)  # what a row of any database may be numbered
 file_type = click.Path(path_type=Path)
 id_type = click.IntRange(1, 2**63 - 1)  # what a column of ids holds

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json
+from worker.cli.output import print_json, print_text
 from worker.db.engine import open_database
 from worker.models.registration import add_bundle
 from worker.settings import read_settings
@@ -26,4 +26,4 @@ def add(*, bundle: Path, taxonomy_name: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"model": added.model, "release": added.info.release, "folder": str(added.folder)})
     else:
-        click.echo(f"{added.model} is active (taxonomy release {added.info.release[:12]})")
+        print_text(f"{added.model} is active (taxonomy release {added.info.release[:12]})")
