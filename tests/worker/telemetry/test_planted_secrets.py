@@ -9,7 +9,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import pytest
@@ -237,16 +237,7 @@ def work(cladist: Cladist, world: dict[str, str]) -> str:
         return process.poll() is not None
 
     log = cladist.folder / "log"
-    with (
-        log.open("w") as stream,
-        subprocess.Popen(
-            [*CLADIST, "worker", "--drain"],
-            cwd=cladist.folder,
-            env={**own_environment(), **environment},
-            stdout=stream,
-            stderr=stream,
-        ) as process,
-    ):
+    with log.open("w") as stream, worker_of(cladist, environment, stream, "--drain") as process:
         try:
             wait_until(look, "the worker to end", 120)
         finally:
@@ -271,3 +262,32 @@ def listings(jobs: list[int], run: Callable[..., Done]) -> Iterator[str]:
     for words in (("top", "--once"), ("top", "--once", "--json"), ("jobs", "retry", "--code", "out_of_attempts")):
         done = run(*words)
         yield done.out + done.err
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("scheme", ["redis", "amqp", "sentinel"])
+def test_a_broker_that_lets_nobody_in_is_told_without_its_password(
+    secrets: Secrets, world: dict[str, str], cladist: Cladist, locked_redis: str, scheme: str
+) -> None:
+    """A wrong password, or nobody there, again and again, under DEBUG."""
+    address = locked_redis.rpartition("@")[2] if scheme == "redis" else f"127.0.0.1:{free_port()}/0"
+    database = Database(world["CLADIST_DATABASE_URL"])
+    database.upgrade()
+    database.close()
+    world["CLADIST_BROKER_URL"] = f"{scheme}://user:{secrets.encoded('CLADIST_BROKER_URL')}@{address}"
+    log = cladist.folder / "log"
+    with (
+        log.open("w") as stream,
+        worker_of(cladist, world | {"CLADIST_LOG_LEVEL": "DEBUG"}, stream) as process,
+    ):
+        try:
+            wait_until(lambda: process.poll() is not None or log.read_text().count("rying") > 1, "two tries", 60)
+        finally:
+            process.kill()
+    assert not secrets.found(log.read_text())
+
+
+def worker_of(cladist: Cladist, world: dict[str, str], stream: IO[str], *words: str) -> subprocess.Popen[bytes]:
+    """A worker that writes all that it says to a stream."""
+    command, variables = [*CLADIST, "worker", *words], {**own_environment(), **world}
+    return subprocess.Popen(command, cwd=cladist.folder, env=variables, stdout=stream, stderr=stream)
