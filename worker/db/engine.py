@@ -15,7 +15,10 @@ from worker.db.transaction import Transaction
 from worker.errors import DatabaseError
 
 _SQLITE_WAIT_MS = 30_000
-_SQLITE_OPTIONS = {"cache", "check_same_thread", "immutable", "mode", "nolock", "timeout", "uri", "vfs"}
+_SQLITE_OPTIONS = {
+    *("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri"),  # of the driver
+    *("cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs"),  # of a file: URI
+}
 _BACKENDS = ("sqlite", "postgresql")
 
 
