@@ -117,8 +117,6 @@ def test_names_that_fool_the_eye_are_told_when_a_release_is_stored(cladist: Clad
     for words in (("check", "t.txt", "--format", "path-lines"), ("import", "t.txt", "--json")):
         done = cladist("taxonomy", *words)
         assert done.returncode == 0
-        assert "warning: siblings whose names look the same: ['p\\u0430y', 'pay']" in done.stderr.replace(
-            "['pay', 'p\\u0430y']", "['p\\u0430y', 'pay']"
-        )
+        assert "warning: siblings whose names look the same" in done.stderr
         assert "warning: invisible, control or text-turning signs" in done.stderr
         assert "\u202e" not in done.stdout + done.stderr
