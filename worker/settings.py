@@ -5,8 +5,10 @@ import socket
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from classifier.config import Precision
@@ -15,6 +17,7 @@ from taxonomy import CladistError
 
 EMBEDDED_DATABASE = "sqlite:///cladist.db"
 EMBEDDED_BROKER = "memory://localhost/"
+_NO_URL = "not a URL; in its user and password write / ? # @ ; % as %2F %3F %23 %40 %3B %25"
 _DAY_S = 86_400.0
 _THREADS = 1024
 
@@ -195,6 +198,14 @@ class Settings(BaseSettings):
         """This process, for people who read the jobs table."""
         return f"{socket.gethostname()}:{os.getpid()}"
 
+    @field_validator("broker_url", "fetch_proxy")
+    @classmethod
+    def _require_url(cls, value: str) -> str:
+        """Refuse, without quoting, what others would take apart otherwise than it is meant, and quote in part."""
+        if value and not all(map(_is_url, value.split(";"))):  # Celery takes several brokers, joined by ;
+            raise PydanticCustomError("url", _NO_URL)
+        return value
+
     @field_validator("asset_schemes", "asset_hosts", "asset_networks", "asset_buckets", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
@@ -214,6 +225,15 @@ class Settings(BaseSettings):
     @classmethod
     def _resolve_roots(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(root.resolve() for root in value)
+
+
+def _is_url(text: str) -> bool:
+    """Whether host and port are what they look like: no @ is left behind them."""
+    try:
+        parts = urlsplit(text)
+        return bool(parts.scheme) and parts.port != 0 and "@" not in parts.path + parts.query + parts.fragment
+    except ValueError:
+        return False
 
 
 def read_settings() -> Settings:

@@ -22,9 +22,11 @@ _MIN_ZEROS = 0.3  # of the bytes at even or odd places, in UTF-16 without a mark
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file of at most MAX_FILE_BYTES. Raises TaxonomyError."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        with path.open("rb") as stream:  # a device does not say how much it holds
+            content = stream.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
             raise TaxonomyError(f"larger than {MAX_FILE_BYTES} bytes", source=path)
-        return path.read_bytes()
+        return content
     except OSError as error:
         raise TaxonomyError(first_line(error), source=path) from None
     except ValueError as error:

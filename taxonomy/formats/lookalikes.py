@@ -1,5 +1,6 @@
 """Names that fool the eye: signs that are not seen or turn the text around, and siblings that look the same."""
 
+import re
 import unicodedata
 from collections import defaultdict
 
@@ -7,8 +8,13 @@ from taxonomy.errors import some_of
 from taxonomy.graph import Taxonomy
 
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNSEEN = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060\u2061\u2062\u2063\u2064\u3164\ufeff\uffa0")
+_UNSEEN = frozenset(
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060\u2061\u2062\u2063\u2064\u206a\u206b\u206c\u206d\u206e\u206f"
+    "\u2800\u3164\ufeff\uffa0\ufff9\ufffa\ufffb"
+) | frozenset(map(chr, range(0xE0000, 0xE0080)))
 _JOINERS = frozenset("\u200c\u200d")  # part of the spelling in Persian, Indic scripts and emoji
+# Beside a Latin letter, or at an end, it joins nothing.
+_IDLE_JOINER = re.compile("(?:^|[\0-\u024f])[\u200c\u200d]|[\u200c\u200d](?:[\0-\u024f]|$)")
 _LOOKALIKES = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u04cf\u051b\u051d\u0410"
     "\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0423\u0406\u0408\u0405\u0391\u0392"
@@ -45,7 +51,7 @@ def skeleton(name: str) -> str:
 
 
 def _has_odd_signs(text: str) -> bool:
-    return (
-        not text.isascii()
-        and any(sign in _TURNING or sign in _UNSEEN or unicodedata.category(sign) == "Cc" for sign in text)
-    ) or any(sign < " " or sign == "\x7f" for sign in text)
+    if text.isascii():
+        return not text.isprintable()
+    odd = any(sign in _TURNING or sign in _UNSEEN or unicodedata.category(sign) in ("Cc", "Cs") for sign in text)
+    return odd or _IDLE_JOINER.search(text) is not None

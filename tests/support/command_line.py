@@ -14,6 +14,12 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **given, "OMP_NUM_THREADS": "1"}
 
 
+def own_environment() -> dict[str, str]:
+    """This process's variables without any setting."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("CLADIST_")}
+    return {**given, "OMP_NUM_THREADS": "1"}
+
+
 CLADIST = (sys.executable, "-c", "from worker.cli.main import main; main()")  # the words before a command
 
 
@@ -24,11 +30,10 @@ class Cladist:
         self.folder = folder
 
     def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        given = {name: value for name, value in os.environ.items() if not name.startswith("CLADIST_")}
         return subprocess.run(
             [*CLADIST, *words],
             cwd=self.folder,
-            env={**given, "OMP_NUM_THREADS": "1", **environment},
+            env={**own_environment(), **environment},
             capture_output=True,
             text=True,
             check=False,

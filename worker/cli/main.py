@@ -5,15 +5,14 @@ import logging
 import os
 import re
 import sys
-import traceback
 import warnings
-from types import TracebackType
 
 import click
 
 from taxonomy.errors import CladistError
 from worker.cli.lazy_group import LazyCommand, LazyGroup
-from worker.telemetry.redaction import SafeFormatter, safe_message
+from worker.telemetry.last_words import SafeFormatter, SafeHandler, guard_last_words
+from worker.telemetry.redaction import safe_message
 
 _COMMANDS = {
     "demo": LazyCommand("worker.cli.demo.command:demo", "Do the whole job on this machine, from nothing."),
@@ -54,10 +53,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 wrong use or bad input, 1 an error of ours, 130 interrupted."""
-    lines = logging.StreamHandler()
+    lines = SafeHandler()
     lines.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[lines])
-    sys.excepthook = _tell_unexpected
+    guard_last_words()
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata in images: our own checks speak for themselves
     warnings.filterwarnings("ignore", message=r".*LeafSpec.*deprecated")  # between Lightning and torch, not ours
     sys.exit(_run())
@@ -101,8 +100,3 @@ def _bad_input(error: CladistError | UnicodeEncodeError | OSError) -> str:
     if culprit is None:
         raise error
     return f"not UTF-8 text: {culprit[:200]}"
-
-
-def _tell_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print the traceback of an error of ours, which may quote what libraries said, without secrets."""
-    click.echo(safe_message("".join(traceback.format_exception(kind, error, trace))), nl=False, err=True)

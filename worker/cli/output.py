@@ -43,6 +43,12 @@ def print_text(text: str, *, err: bool = False) -> None:
     click.echo(safe_message(text), err=err)
 
 
+def print_warnings(warnings: Iterable[str]) -> None:
+    """Print what looks odd but was done, a line each on standard error."""
+    for warning in warnings:
+        print_text(f"warning: {warning}", err=True)
+
+
 def print_file(text: str) -> None:
     """Print the content of a file: as it is for a pipe, and as `print_text` does for a terminal."""
     click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)

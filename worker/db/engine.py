@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -15,6 +15,10 @@ from worker.db.transaction import Transaction
 from worker.errors import DatabaseError
 
 _SQLITE_WAIT_MS = 30_000
+_SQLITE_OPTIONS = {
+    *("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri"),  # of the driver
+    *("cache", "immutable", "mode", "modeof", "nolock", "psow", "vfs"),  # of a file: URI
+}
 _BACKENDS = ("sqlite", "postgresql")
 
 
@@ -110,15 +114,38 @@ def _make_engine(url: str) -> Engine:
     if url.startswith(("postgresql://", "postgres://")):
         url = "postgresql+psycopg://" + url.partition("://")[2]
     try:
-        engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))  # a file does not hang up
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
+        parsed = make_url(url)
+        _require_clear(parsed, url)
+        engine = create_engine(parsed, pool_pre_ping=not url.startswith("sqlite"))  # a file does not hang up
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
         raise DatabaseError("CLADIST_DATABASE_URL is not a database URL (sqlite:///FILE or postgresql://...)") from None
-    if engine.dialect.name not in _BACKENDS:
-        raise DatabaseError(f"{engine.dialect.name!r} is none of {', '.join(_BACKENDS)}", source="CLADIST_DATABASE_URL")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _require_clear(url: URL, given: str) -> None:
+    """Raise ArgumentError on other databases, and DatabaseError, which quotes no value, on options that are none.
+
+    The latter too on a URL whose password reaches into its host or database, which errors name.
+    """
+    backend = url.get_backend_name()
+    if backend not in _BACKENDS:
+        raise ArgumentError(backend)
+    is_sqlite = backend == "sqlite"
+    if not is_sqlite and (given.count("@") > 1 or "@" in (url.database or "")):
+        what = "not a database URL; in its user and password write / ? # @ % as %2F %3F %23 %40 %25"
+        raise DatabaseError(what, source="CLADIST_DATABASE_URL")
+    known = _SQLITE_OPTIONS if is_sqlite else _postgres_options()
+    if unknown := sorted(set(url.query) - known):
+        raise DatabaseError(f"no option of the database is called {unknown[0]!r}", source="CLADIST_DATABASE_URL")
+
+
+def _postgres_options() -> set[str]:
+    from psycopg.pq import Conninfo  # noqa: PLC0415 (not for SQLite)
+
+    return {option.keyword.decode() for option in Conninfo.get_defaults()}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -207,8 +207,8 @@ def _meaning(allowance: Allowance) -> Iterator[None]:
     """Tell what an error of the network means for the asset."""
     try:
         yield
-    except httpx2.InvalidURL as error:
-        raise ForbiddenAddressError(f"cannot be read as an address: {error}") from None
+    except httpx2.InvalidURL:  # its text quotes what may be a part of a password
+        raise ForbiddenAddressError("cannot be read as an address") from None
     except zlib.error as error:
         raise UnreadableImageError(f"the packed body is damaged: {error}") from None
     except httpcore2.TimeoutException:

@@ -6,12 +6,13 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from worker.errors import SubmissionError
-from worker.telemetry.redaction import redacted
+from worker.telemetry.redaction import redacted, safe_message
 
 MAX_URI_BYTES = 4096
 MAX_KEY_BYTES = 2048  # of keys and names: what an index entry of PostgreSQL holds
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}")
+_BLANK = re.compile(r"\s")
 _NO_PATH = re.compile(r"(?i)(file|https?|ftp|s3|gs|az|memory|data|blob|javascript|mailto):")
 
 
@@ -21,7 +22,7 @@ def asset_uri(address: str, base: Path) -> str:
     Whether a worker may fetch it, and has the driver, is the worker's to say. Raises SubmissionError on what is no
     address, and on credentials in it: it is stored and shown.
     """
-    safe = redacted(address)[:80]
+    safe = redacted(safe_message(_BLANK.sub("%20", address)))[:80]  # a password may hold a blank, an address may not
     if not address.strip():
         raise SubmissionError("the address is empty")
     if "\0" in address:
@@ -59,12 +60,15 @@ def _web_uri(address: str, safe: str) -> str:
     _encoded(address, repr(safe))
     try:
         parts = urlsplit(address)
-    except ValueError as error:
-        raise SubmissionError(f"{safe!r}: {error}") from None
+        has_port = parts.port != 0
+    except ValueError:  # its text quotes what may be a part of a password
+        raise SubmissionError(f"{safe!r} is not an address: no such host or port") from None
     if not _SCHEME.fullmatch(address.partition("://")[0]) or any(letter.isspace() for letter in address):
         raise SubmissionError(f"{safe!r} is not an address")
     if "@" in parts.netloc:
         raise SubmissionError(f"{safe!r}: credentials in an address are not sent, as it is stored and shown")
+    if not has_port:
+        raise SubmissionError(f"{safe!r} is not an address: no such host or port")
     if parts.scheme != "file":
         return address
     if parts.netloc not in ("", "localhost"):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from worker.jobs.submission import Request
 
 STANDARD_INPUT = Path("-")
 _SPOOLED_BYTES = 8 * 2**20  # of standard input, kept in memory; what is longer lies in a temporary file
+_MAX_LINE_CHARS = 2**20
 _MAX_METADATA_CHARS = 65_536  # of one line
 _URI_COLUMNS = ("uri", "image")
 _OWN_COLUMNS = ("name", "key", "tenant", "queue")
@@ -68,7 +70,7 @@ def _spooled(source: BinaryIO) -> Iterator[BinaryIO]:
 def _requests(stream: BinaryIO, path: Path, base: Path) -> Iterator[Request]:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
-        reader = csv.DictReader(text, strict=True)
+        reader = csv.DictReader(_lines(text, path), strict=True)
         columns = _columns(reader, path)
         for row in reader:
             try:
@@ -79,6 +81,17 @@ def _requests(stream: BinaryIO, path: Path, base: Path) -> Iterator[Request]:
         raise SubmissionError(first_line(error), source=_shown(path), line=reader.line_num + 1) from None
     finally:
         text.detach()
+
+
+def _lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    """The lines, none of which is held in memory before it is known to be short."""
+    for number in itertools.count(1):
+        line = text.readline(_MAX_LINE_CHARS + 1)
+        if not line:
+            return
+        if len(line) > _MAX_LINE_CHARS:
+            raise SubmissionError(f"longer than {_MAX_LINE_CHARS} characters", source=_shown(path), line=number)
+        yield line
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from worker.errors import ConflictError, LookupFailedError, SubmissionError
 from worker.jobs.batches import add_to_batch
 from worker.jobs.naming import Naming, asset_ids
 from worker.states import Status
-from worker.telemetry.redaction import redacted
+from worker.telemetry.redaction import redacted_uri
 
 CHUNK = 1000  # jobs in one transaction
 _TRIES = 10  # at a chunk that meets others with the same keys
@@ -160,7 +160,7 @@ def _places(tx: Transaction, requests: Sequence[Request], destination: Destinati
 def _require_same_asset(request: Request, asset_id: int, place: _Place) -> None:
     if asset_id != place.asset_id:
         where = f" (line {request.line})" if request.line else ""
-        asset = redacted(request.name or request.uri)
+        asset = redacted_uri(request.name or request.uri)
         raise SubmissionError(f"the idempotency key {request.key!r} was used for another asset than {asset}{where}")
 
 

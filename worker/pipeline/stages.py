@@ -23,7 +23,7 @@ from worker.policies.router import Answered, Router, UnpreparedError
 from worker.settings import Settings
 from worker.states import Code
 from worker.telemetry.metrics import stage
-from worker.telemetry.redaction import redacted
+from worker.telemetry.redaction import redacted_uri
 
 log = logging.getLogger("cladist.pipeline")
 
@@ -39,7 +39,7 @@ def decode_content(item: Item) -> None:
     content, item.content = item.content, None
     if item.predictor is not None and content is not None:
         with stage("decode"):
-            (item.pixels, item.marks), pdq = item.predictor.picture_and_pdq(content, redacted(item.claim.uri))
+            (item.pixels, item.marks), pdq = item.predictor.picture_and_pdq(content, redacted_uri(item.claim.uri))
             item.hashes = Content(sha256_of(content), pdq.bits, pdq.quality)
 
 
@@ -122,7 +122,7 @@ def isolate(action: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> 
         raise
     except Exception as error:
         if len(items) == 1:
-            log.exception("job %d, %s: stopped by an error", items[0].claim.job_id, redacted(items[0].claim.uri))
+            log.exception("job %d, %s: stopped by an error", items[0].claim.job_id, redacted_uri(items[0].claim.uri))
             items[0].fail(error)
             return
     middle = len(items) // 2  # when the error is forgotten, with all that it held

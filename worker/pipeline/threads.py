@@ -33,7 +33,7 @@ from worker.settings import Settings
 from worker.states import Code
 from worker.supervision.lasting import ENDED, LastingThread, end_process, outlive
 from worker.supervision.pulses import Pulses
-from worker.telemetry.redaction import redacted
+from worker.telemetry.redaction import redacted_uri
 
 log = logging.getLogger("cladist.pipeline")
 
@@ -189,7 +189,7 @@ class StageThreads:
         except RetryableError as error:
             item.fail(error)
         except Exception as error:
-            log.exception("job %d, %s: stopped by an error", item.claim.job_id, redacted(item.claim.uri))
+            log.exception("job %d, %s: stopped by an error", item.claim.job_id, redacted_uri(item.claim.uri))
             item.fail(error)
 
     def _put(self, item: Item) -> None:

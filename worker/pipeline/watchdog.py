@@ -15,7 +15,7 @@ from worker.settings import Settings
 from worker.states import Code
 from worker.supervision.lasting import EXIT_BROKEN, LastingThread
 from worker.supervision.pulses import Pulses
-from worker.telemetry.redaction import redacted
+from worker.telemetry.redaction import redacted_uri
 
 log = logging.getLogger("cladist.pipeline")
 
@@ -79,7 +79,7 @@ def _give_back_all(
     database: Database, in_flight: InFlight, stuck: Sequence[Item], settings: Settings, why: str
 ) -> None:
     for item in stuck[:_NAMED]:
-        log.critical("job %d, %s: %s in stage %s", item.claim.job_id, redacted(item.claim.uri), why, item.stage)
+        log.critical("job %d, %s: %s in stage %s", item.claim.job_id, redacted_uri(item.claim.uri), why, item.stage)
     items = in_flight.items()
     log.critical("%s: this worker ends itself, with %d jobs in flight", why, len(items))
     blamed = {item.claim.job_id for item in stuck}

@@ -9,6 +9,7 @@ from worker.process.bootstrap import bootstrap
 from worker.process.service import run_worker
 from worker.settings import Settings
 from worker.supervision.lasting import EXIT_BROKEN
+from worker.telemetry.last_words import guard_last_words
 from worker.telemetry.logs import configure_logging
 
 log = logging.getLogger("cladist.worker")
@@ -20,6 +21,7 @@ def start_worker(settings: Settings, *, drain: bool = False) -> None:
     Raises DatabaseError when the database cannot be used, SystemExit with 70 when the consumer ends unasked.
     """
     set_up_process(settings)
+    guard_last_words()
     configure_logging(settings.log_format, settings.log_level, settings.worker_name)
     services = bootstrap(settings)
     log.info("worker on %s, queue %r; Ctrl-C stops it", services.database.name, settings.queue)

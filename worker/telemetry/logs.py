@@ -9,10 +9,14 @@ import structlog
 from celery import signals
 from structlog.typing import Processor
 
+from worker.telemetry.last_words import SafeHandler
 from worker.telemetry.redaction import redacted_line, visible
 
 # Heard from WARNING on, unless debugging.
 _QUIET = ("alembic", "amqp", "celery", "kombu", "opentelemetry", "urllib3")
+
+# Heard from WARNING on, whatever the level: while debugging they tell headers, cookies and what they sign.
+_TALKATIVE = ("aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "google", "httpcore2", "httpx2", "s3fs")
 
 _LONGEST_TEXT_CHARS = 16_000  # a long traceback is whole
 
@@ -20,13 +24,15 @@ _LONGEST_TEXT_CHARS = 16_000  # a long traceback is whole
 def configure_logging(log_format: str, level: str, worker: str) -> None:
     """Log to standard error from here on; `auto` is text on a terminal, and JSON anywhere else."""
     as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
-    handler = logging.StreamHandler()
+    handler = SafeHandler()
     handler.setFormatter(_formatter(as_text=as_text, worker=worker))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level) if level != "DEBUG" else level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     signals.setup_logging.connect(_leave_logging_alone, weak=False)
 
 

@@ -19,6 +19,7 @@ from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.records import Record, link, own_parents_dropped
 from taxonomy.formats.tables import tiers
 from taxonomy.formats.tables.delimited import Header, Row, find_header, read_rows, sample_rows
+from taxonomy.formats.tables.formulas import guarded, unguarded
 from taxonomy.formats.vocabulary import NO_PARENT, edge_columns, field_columns
 from taxonomy.graph import Node, Taxonomy, tidy
 
@@ -56,7 +57,7 @@ def parse(text: str, source: str) -> Taxonomy:
     header = find_header(text, _columns)
     if header is None:
         raise TaxonomyError("expected a header with the columns id, name and parent", source=source, line=1)
-    rows = [row for row in read_rows(text, source, header.delimiter) if row.line > header.line]
+    rows = [_whole(row) for row in read_rows(text, source, header.delimiter) if row.line > header.line]
     known = {
         tidy(row.cell(header.columns[field])) for row in rows for field in ("id", "name") if field in header.columns
     }
@@ -66,15 +67,19 @@ def parse(text: str, source: str) -> Taxonomy:
 
 
 def write(taxonomy: Taxonomy) -> str:
-    """CSV that reads back as the same release; columns that no node needs are left out."""
+    """CSV that reads back as the same release, without a formula; columns that no node needs are left out."""
     table = [_cells(node, taxonomy) for node in taxonomy]
     always = ("id", "name", "parents")
     columns = [*always, *(key for key in _FIELDS if key not in always and any(row[key] for row in table))]
     stream = StringIO(newline="")
     writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows({key: guarded(cell) for key, cell in row.items()} for row in table)
     return stream.getvalue()
+
+
+def _whole(row: Row) -> Row:
+    return row._replace(cells=[unguarded(cell) for cell in row.cells])
 
 
 def _columns(titles: tuple[str, ...]) -> Columns | None:

@@ -108,3 +108,15 @@ def test_reclassify_says_what_it_submits(shop: Cladist) -> None:
     }
     assert answer(shop, "reclassify", "--under", "shape", "--limit", "1") == {"submitted": 1}
     assert "say which" in shop.refused("reclassify")
+
+
+def test_names_that_fool_the_eye_are_told_when_a_release_is_stored(cladist: Cladist) -> None:
+    """As `taxonomy check` tells of them, and shown as what they are; the release is stored."""
+    (cladist.folder / "t.txt").write_text("A > pay\nA > p\u0430y\nA > \u202egpj\n", encoding="utf-8")
+    cladist.ok("db", "upgrade")
+    for words in (("check", "t.txt", "--format", "path-lines"), ("import", "t.txt", "--json")):
+        done = cladist("taxonomy", *words)
+        assert done.returncode == 0
+        assert "warning: siblings whose names look the same" in done.stderr
+        assert "warning: invisible, control or text-turning signs" in done.stderr
+        assert "\u202e" not in done.stdout + done.stderr

@@ -23,6 +23,7 @@ from worker.models.predictors import Predictors
 from worker.pipeline import stages
 from worker.pipeline.in_flight import Item
 from worker.pipeline.stages import store_items
+from worker.policies.router import Router
 from worker.process.bootstrap import Services
 
 
@@ -70,7 +71,7 @@ def test_apply_misses_no_store_in_flight(
 
         def store(_done: int = 0) -> None:
             if not held.has_written.is_set():
-                storing.append(threads.submit(store_items, [item], database, settings))
+                storing.append(threads.submit(store_items, [item], database, settings, Router(database)))
                 assert held.has_written.wait(PATIENCE_S)
 
         storing: list[Future[None]] = []

@@ -84,7 +84,7 @@ def test_workers_that_store_two_bundles_for_the_same_assets_do_not_block_each_ot
     monkeypatch.setattr(stages, "store_predictions", store_one_bundle)
     with ThreadPoolExecutor(2) as workers:
         crosswise = [[items[0], items[3]], [items[1], items[2]]]
-        for done in [workers.submit(store_items, some, database, settings) for some in crosswise]:
+        for done in [workers.submit(store_items, some, database, settings, Router(database)) for some in crosswise]:
             done.result()
     assert set(statuses(database).values()) == {"succeeded"}
 
@@ -106,7 +106,7 @@ def test_workers_that_store_the_same_asset_and_bundle_at_once_leave_one_answer(
     monkeypatch.setattr(stages, "held_claims", begin)
     with ThreadPoolExecutor(2) as workers:
         answers = [[answered(claim, predictor)] for claim in claims]
-        for done in [workers.submit(store_items, some, database, settings) for some in answers]:
+        for done in [workers.submit(store_items, some, database, settings, Router(database)) for some in answers]:
             done.result()
     assert set(statuses(database).values()) == {"succeeded"}
     with database.read() as session:

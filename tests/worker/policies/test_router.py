@@ -19,7 +19,7 @@ from worker.jobs.submission import Request, submit
 from worker.labels.relabelling.apply import apply_relabelling, difference_of
 from worker.policies.explanation import explain_job
 from worker.policies.mapped_nodes import Lost, lost_nodes, said_mapping
-from worker.policies.routings import StoredRouting, changed, list_routings, show_routings
+from worker.policies.routings import StoredRouting, changed, list_routings, show_routings, store_routings
 from worker.policies.versions import find_policy, set_shadow
 from worker.process.bootstrap import Services
 from worker.process.service import run_worker
@@ -190,19 +190,16 @@ def test_labels_and_routings_are_one_transaction(
     services: Services, keep: Keep, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the routing cannot be written, neither are the labels, and the job is tried again."""
-    from worker.policies import router  # noqa: PLC0415 (what is replaced)
-
     keep(ALL)
     calls: list[int] = []
 
-    def fails_once(*args: Any) -> Any:
+    def fails_once(*args: Any) -> None:
         calls.append(1)
         if len(calls) == 1:
             raise RuntimeError("no space")
-        return store(*args)
+        store_routings(*args)
 
-    store = router.store_routings
-    monkeypatch.setattr(router, "store_routings", fails_once)
+    monkeypatch.setattr("worker.policies.router.store_routings", fails_once)
     (uri,) = make_images(1)
     (job,) = jobs(services, [Request(uri)])
     with services.database.read() as tx:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from worker.jobs.claims import Claim
 from worker.pipeline.log_context import about, claim_fields
 from worker.telemetry.logs import configure_logging
-from worker.telemetry.redaction import redacted_line, visible, visible_json
+from worker.telemetry.redaction import redacted, redacted_line, safe_message, visible, visible_json
 
 ACTING = set("\x1b\x07\x7f\x9b\u202e\u200b\udcff\U000e0041")
 
@@ -110,6 +111,19 @@ def test_no_secret_gets_into_a_log(text: str, kept: str | None) -> None:
         "{'password': 's3cret', 'user': 'u'}",
         '{"api_key": "s3cret"}',
         "Authorization: Bearer s3cret.of.somebody",
+        "Authorization: ApiKey s3cret",
+        "Cookie: session=s3cret; other=s3cret",
+        "X-Auth-Token: s3cret",
+        "password: s3cret",
+        "[(b'Set-Cookie', b'session=s3cret')]",
+        "authorization=Bearer%20s3cret-and-more",
+        "host=h password='a s3cret' user=u",
+        "https://h/x.png#s3cret",
+        "https://h/x.png?s3cret-and-long",
+        "https://user%3As3cret%40h/x.png",
+        "redis://s3cret@h:6379/0",
+        "a token eyJhbGciOiJIUzI1NiJ9.s3cret-and-more.s3cret of somebody",
+        "ghp_s3crets3crets3crets3cret",
     ],
 )
 def test_secrets_in_odd_places(text: str) -> None:
@@ -123,6 +137,10 @@ def test_secrets_in_odd_places(text: str) -> None:
         "test_resnet@0123456789abcdef is active",
         "job 7 failed: asset_not_found: https://h/x.png?size=10: the server answered 404",
         "author=somebody, 12:30:01 a@b",
+        "not one of the allowed hosts (CLADIST_ASSET_HOSTS)",
+        "the idempotency key 'k' was used for another asset",
+        "no password was given, and no token: nobody is let in",
+        "https://h/docs/",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
@@ -170,3 +188,16 @@ def test_json_escapes_what_acts_and_means_the_same() -> None:
     assert not ACTING & set(text)
     assert "Käse" in text
     assert json.loads(text) == value
+
+
+PIECES = ("a.", "token", "://a:", "://", "a:b@", "x-", "?a=", "'", "eyJ", "password", "://a?", "%40", "://u:p#", '\\"')
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_no_text_takes_long_to_redact(piece: str) -> None:
+    """However it repeats what is looked for: the longest argument that Linux allows, in seconds."""
+    text = piece * (131_072 // len(piece))
+    started = time.process_time()
+    safe_message(text)
+    redacted(text)
+    assert time.process_time() - started < 20

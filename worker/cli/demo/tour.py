@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 from sqlalchemy import func, select
 
 import classifier
@@ -15,7 +14,7 @@ from classifier.config import TrainingConfig
 from classifier.data.manifest import Manifest, Sample, read_manifest
 from classifier.progress import Progress
 from taxonomy import PATH_SEPARATOR, read_taxonomy
-from worker.cli.output import print_metrics, print_table
+from worker.cli.output import print_metrics, print_table, print_text
 from worker.cli.progress import progress_bars
 from worker.db.engine import Database
 from worker.db.tables import DecisionRow, JobRow
@@ -71,13 +70,13 @@ def take_tour(labels: Path, images: Path | None, folder: Path, config: TrainingC
     taxonomy = read_taxonomy(labels, "labels-csv")
     manifest = read_manifest(labels, taxonomy, images)
     test = manifest.split("test")
-    click.echo(f"{labels}: {len(taxonomy)} nodes, {len(taxonomy.leaves)} leaves; {_splits(manifest)}", err=True)
+    print_text(f"{labels}: {len(taxonomy)} nodes, {len(taxonomy.leaves)} leaves; {_splits(manifest)}", err=True)
     with progress_bars() as progress:
         bundle = classifier.train_bundle(manifest, taxonomy, folder / BUNDLE, config, progress=progress)
         metrics = classifier.evaluate_bundle(bundle, test, progress)
         database = _database(folder, bundle)
         ids = _route(database, folder, test, progress)
-    click.echo()
+    print_text("")
     print_metrics(metrics.as_dict())
     routed = _routed(database, ids, test, bundle)
     _print_assets(routed)
@@ -134,7 +133,7 @@ def _print_assets(routed: list[Routed]) -> None:
             path = PATH_SEPARATOR.join(f"{label['name']} {label['confidence']:.2f}" for label in levels)
             right = ("yes" if asset.truth.startswith(asset.decided) else "NO") if asset.decided else "-"
             rows.append((asset.image.name, asset.truth, path, asset.decided or "-", right))
-    click.echo()
+    print_text("")
     print_table("some assets", ("image", "truth", "best path and confidence", "decided", "right"), rows)
 
 
@@ -145,7 +144,7 @@ def _spread(assets: list[Routed]) -> list[Routed]:
 def _print_stops(routed: list[Routed]) -> None:
     kinds = Counter(asset.kind for asset in routed)
     shares = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    click.echo(f"\n{len(routed)} images routed: {shares}")
+    print_text(f"\n{len(routed)} images routed: {shares}")
     stopped = [asset for asset in routed if asset.kind == "stopped at an inner node"]
     rows = []
     for decided, count in Counter(asset.decided for asset in stopped).most_common(2 * _SHOWN):
@@ -158,8 +157,8 @@ def _print_stops(routed: list[Routed]) -> None:
 
 def _print_next(folder: Path, routed: list[Routed], seconds: float) -> None:
     root = routed[0].prediction["levels"][0]["name"] if routed else "NODE"
-    click.echo(f"\nall of it took {seconds / 60:.1f} minutes; now try")
-    click.echo(f"  export CLADIST_DATABASE_URL=sqlite:///{folder / DATABASE}")
-    click.echo(f"  cladist labels --under '{root}' --min-confidence 0.9 --limit 5")
-    click.echo("  cladist jobs list --limit 5")
-    click.echo(f"  cladist predict {folder / BUNDLE} {routed[0].image if routed else 'IMAGE'}")
+    print_text(f"\nall of it took {seconds / 60:.1f} minutes; now try")
+    print_text(f"  export CLADIST_DATABASE_URL=sqlite:///{folder / DATABASE}")
+    print_text(f"  cladist labels --under '{root}' --min-confidence 0.9 --limit 5")
+    print_text("  cladist jobs list --limit 5")
+    print_text(f"  cladist predict {folder / BUNDLE} {routed[0].image if routed else 'IMAGE'}")

@@ -8,7 +8,7 @@ import click
 from worker.assets.deletion import delete_asset
 from worker.assets.queries import list_assets, show_asset
 from worker.cli.options import json_option
-from worker.cli.output import print_jobs, print_json, print_table
+from worker.cli.output import print_jobs, print_json, print_table, print_text
 from worker.db.engine import Database, open_database
 from worker.db.tables import DEFAULT_TENANT
 from worker.settings import read_settings
@@ -64,7 +64,7 @@ def delete(*, name: str, tenant: str, as_json: bool) -> None:
     if as_json:
         print_json({"deleted": name, "jobs": jobs})
     else:
-        click.echo(f"{name} deleted, with {jobs} jobs")
+        print_text(f"{name} deleted, with {jobs} jobs")
 
 
 def _database() -> Database:
@@ -74,10 +74,10 @@ def _database() -> Database:
 def _print(asset: dict[str, Any]) -> None:
     labels, jobs, prediction = asset.pop("labels"), asset.pop("jobs"), asset.pop("prediction")
     if asset.pop("newest_failed"):
-        click.echo(f"the newest job failed ({jobs[0]['code']}): labels and decision are of an earlier one")
+        print_text(f"the newest job failed ({jobs[0]['code']}): labels and decision are of an earlier one")
     print_table(asset["name"], ("field", "value"), list(asset.items()))
     print_table("labels", _LABEL_COLUMNS, [[label[column] for column in _LABEL_COLUMNS] for label in labels])
     if prediction:
         decision = prediction["decision"]
-        click.echo(f"decision: {' > '.join(decision['path']) or 'none'} ({decision['reason']})")
+        print_text(f"decision: {' > '.join(decision['path']) or 'none'} ({decision['reason']})")
     print_jobs(jobs, as_json=False)

@@ -3,7 +3,7 @@
 import click
 
 from worker.cli.options import id_type, json_option
-from worker.cli.output import print_batch, print_json, print_table
+from worker.cli.output import print_batch, print_json, print_table, print_text
 from worker.db.engine import Database, open_database
 from worker.jobs.batches import cancel_batch, list_batches, show_batch
 from worker.settings import read_settings
@@ -50,7 +50,7 @@ def cancel(*, batch: int, as_json: bool) -> None:
     if as_json:
         print_json({"cancelled": count})
     else:
-        click.echo(f"{count} cancelled")
+        print_text(f"{count} cancelled")
 
 
 def _database() -> Database:

@@ -3,7 +3,7 @@
 import click
 
 from worker.cli.options import id_type, json_option
-from worker.cli.output import print_jobs, print_json
+from worker.cli.output import print_jobs, print_json, print_text
 from worker.db.engine import open_database
 from worker.jobs.queries import list_jobs
 from worker.jobs.requests import retry_dead, retry_job
@@ -42,4 +42,4 @@ def retry(*, ids: tuple[int, ...], all_: bool, as_json: bool) -> None:
     if as_json:
         print_json({"queued": count})
     else:
-        click.echo(f"{count} queued")
+        print_text(f"{count} queued")

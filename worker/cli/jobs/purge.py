@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 
 from worker.cli.options import json_option
-from worker.cli.output import print_json
+from worker.cli.output import print_json, print_text
 from worker.cli.times import Duration
 from worker.db.engine import open_database
 from worker.jobs.retention import purge_jobs
@@ -32,4 +32,4 @@ def purge(*, older_than: timedelta, statuses: tuple[str, ...], dry_run: bool, as
     if as_json:
         print_json({"jobs": count, "dry_run": dry_run})
     else:
-        click.echo(f"{count} {'would be ' if dry_run else ''}purged")
+        print_text(f"{count} {'would be ' if dry_run else ''}purged")

@@ -4,7 +4,7 @@ import click
 
 from worker.cli.jobs.destination import queue_option, tenant_option
 from worker.cli.options import json_option
-from worker.cli.output import print_json, print_table
+from worker.cli.output import print_json, print_table, print_text
 from worker.db.engine import open_database
 from worker.dispatch.queues import Destination
 from worker.jobs.reclassification import Choice, count_chosen
@@ -54,4 +54,4 @@ def reclassify(
     if as_json:
         print_json({"submitted": submitted})
     else:
-        click.echo(f"{submitted} submitted")
+        print_text(f"{submitted} submitted")

@@ -3,6 +3,7 @@
 import click
 
 from worker.cli.options import id_type
+from worker.cli.output import print_text
 from worker.db.engine import open_database
 from worker.jobs.requests import cancel_job, retry_failed, retry_job
 from worker.settings import read_settings
@@ -16,7 +17,7 @@ def cancel(*, ids: tuple[int, ...]) -> None:
     database = open_database(read_settings().database_url)
     for job_id in ids:
         cancel_job(database, job_id)
-        click.echo(f"{job_id} cancelled")
+        print_text(f"{job_id} cancelled")
 
 
 @click.command()
@@ -30,8 +31,8 @@ def retry(*, ids: tuple[int, ...], code: str | None, batch: int | None) -> None:
     database = open_database(read_settings().database_url)
     for job_id in ids:
         retry_job(database, job_id)
-        click.echo(f"{job_id} queued")
+        print_text(f"{job_id} queued")
     if code is not None:
         for page in retry_failed(database, Code(code), batch):
             for job_id in page:
-                click.echo(f"{job_id} queued")
+                print_text(f"{job_id} queued")

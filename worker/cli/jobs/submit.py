@@ -1,6 +1,5 @@
 """`cladist submit`."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -10,6 +9,7 @@ import click
 
 from worker.cli.jobs.destination import queue_option, tenant_option
 from worker.cli.options import file_type, json_option
+from worker.cli.output import print_json, print_text
 from worker.db.engine import open_database
 from worker.dispatch.queues import Destination
 from worker.jobs.addresses import asset_uri, checked_key
@@ -57,6 +57,6 @@ def submit(
         count += len(jobs)
         batches.update(job.batch for job in jobs if job.batch is not None)
         for job in jobs:
-            click.echo(json.dumps(asdict(job)) if as_json else job.job)
+            print_json(asdict(job)) if as_json else print_text(str(job.job))
     named = f", batch {', '.join(map(str, sorted(batches)))}" if batches else ""
-    click.echo(f"{count} submitted{named}", err=True)
+    print_text(f"{count} submitted{named}", err=True)

@@ -124,7 +124,7 @@ def _listed(taxonomy: Taxonomy, nodes: str) -> list[str]:
 
 def _print_found(found: AssetPrediction | AssetError, *, as_json: bool) -> None:
     if isinstance(found, AssetError):
-        click.echo(f"cladist: {found}", err=True)
+        print_text(f"cladist: {found}", err=True)
     elif as_json:
         print_json(found.as_dict())
     else:

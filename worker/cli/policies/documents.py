@@ -9,7 +9,7 @@ from taxonomy import Taxonomy, read_taxonomy
 from worker.catalog.releases import find_release, stored_taxonomy
 from worker.catalog.serving import active_bundle, serving_release
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_text
+from worker.cli.output import print_file, print_json, print_text
 from worker.db.engine import open_database
 from worker.errors import DatabaseError, LookupFailedError
 from worker.policies.rules.check import Check, check_policy
@@ -28,7 +28,7 @@ taxonomy_option = click.option(
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of policy documents, for editors."""
-    click.echo(json.dumps(policy_schema(), indent=2))
+    print_file(json.dumps(policy_schema(), indent=2) + "\n")
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 import click
 
+from worker.cli.output import print_text
 from worker.db.engine import Database
 from worker.settings import read_settings
 
@@ -16,4 +17,4 @@ def upgrade() -> None:
     """Bring the schema of CLADIST_DATABASE_URL up to date."""
     database = Database(read_settings().database_url)
     database.upgrade()
-    click.echo(f"{database.name}: up to date")
+    print_text(f"{database.name}: up to date")

@@ -81,7 +81,8 @@ def _show_live(database: Database, every_s: float) -> None:
 
 
 def _view(name: str, seen: dict[str, Any], trouble: str = "") -> Group:
-    parts: list[Table | Text] = [Text(f"{time.strftime('%H:%M:%S')}  {name}", style="bold"), _jobs(seen), _waits(seen)]
+    head = Text(f"{time.strftime('%H:%M:%S')}  {safe_message(name)}", style="bold")
+    parts: list[Table | Text] = [head, _jobs(seen), _waits(seen)]
     parts.append(_queues(seen["queues"]))
     parts.append(_workers(seen["workers"]) if seen["workers"] else Text("no worker holds a job", style="dim"))
     if trouble:
@@ -107,7 +108,8 @@ def _queues(queues: list[dict[str, Any]]) -> Table:
     for column in ("queue", "priority", "weight", "jobs/s at most", "waiting"):
         table.add_column(column, justify="left" if column == "queue" else "right", overflow="fold")
     for queue in queues:
-        name = Text(f"{queue['queue']} (paused)", style="yellow") if queue["paused"] else Text(queue["queue"])
+        shown = visible(queue["queue"])
+        name = Text(f"{shown} (paused)", style="yellow") if queue["paused"] else Text(shown)
         limit = "" if queue["rate_per_s"] is None else f"{queue['rate_per_s']:g}"
         table.add_row(name, str(queue["priority"]), f"{queue['weight']:g}", limit, _count(queue["waiting"]))
     return table

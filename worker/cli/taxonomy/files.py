@@ -10,7 +10,7 @@ from taxonomy import Hierarchy, Taxonomy, read_taxonomy
 from taxonomy.errors import first_line
 from taxonomy.formats.reading import inspect_taxonomy, write_taxonomy
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_file, print_json, print_table, print_text
+from worker.cli.output import print_file, print_json, print_table, print_text, print_warnings
 
 _format_option = click.option(
     "--format", "format_name", metavar="NAME", help="The format, when it is not to be detected."
@@ -37,8 +37,7 @@ def check(*, file: Path, format_name: str | None, as_json: bool) -> None:
         print_json({**counts, "format": reading.format, "warnings": list(reading.warnings)})
         return
     print_table(str(file), ("what", "count"), list({**counts, "format": reading.format}.items()))
-    for warning in reading.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    print_warnings(reading.warnings)
 
 
 @click.command()

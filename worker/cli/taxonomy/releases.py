@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from taxonomy import read_taxonomy
 from taxonomy.changes.mapping import NodeMapping
+from taxonomy.formats.reading import inspect_taxonomy
 from worker.catalog.nodes import find_node
 from worker.catalog.releases import (
     activate_release,
@@ -17,7 +17,7 @@ from worker.catalog.releases import (
     stored_taxonomy,
 )
 from worker.cli.options import file_type, json_option
-from worker.cli.output import print_json, print_table
+from worker.cli.output import print_json, print_table, print_text, print_warnings
 from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option, merged_mapping
 from worker.db.engine import Database, open_database
@@ -47,7 +47,9 @@ _batch_option = click.option("--batch", type=click.IntRange(1, 100_000), default
 @json_option
 def import_(*, file: Path, name: str | None, format_name: str | None, activate: bool, as_json: bool) -> None:
     """Store FILE as a release; the first of a name is active at once."""
-    read = read_taxonomy(file, format_name)
+    reading = inspect_taxonomy(file, format_name)
+    read = reading.taxonomy
+    print_warnings(reading.warnings)
     database = _database()
     with database.write() as session:
         row = add_release(session, read, name, activate=activate)
@@ -56,7 +58,7 @@ def import_(*, file: Path, name: str | None, format_name: str | None, activate: 
     if as_json:
         print_json(said)
     else:
-        click.echo(line)
+        print_text(line)
 
 
 @click.command("list")
@@ -80,7 +82,7 @@ def activate(*, release: str) -> None:
     with _database().write() as session:
         row = find_release(session, release)
         activate_release(session, row)
-        click.echo(f"{row.release[:12]} is the active release of {row.name!r}")
+        print_text(f"{row.release[:12]} is the active release of {row.name!r}")
 
 
 @click.command()
@@ -115,7 +117,7 @@ def plan(*, before: str, after: str, mappings: tuple[Path, ...], as_json: bool) 
     rows = [[change[column] for column in columns] for change in planned["changes"]]
     print_table(f"{planned['from'][:12]} -> {planned['to'][:12]}: {planned['labels']} labels", columns, rows)
     if planned["without_ancestor"]:
-        click.echo(
+        print_text(
             f"{planned['without_ancestor']} labels have no surviving ancestor: their assets are listed for review"
         )
 
@@ -200,4 +202,4 @@ def _say(outcome: Outcome, what: str, *, as_json: bool) -> None:
         print_json({"relabelling": outcome.relabelling, "assets": outcome.assets, "labels": outcome.labels,
                     "reviews": outcome.reviews, "changed": outcome.changed})  # fmt: skip
     else:
-        click.echo(f"{what}: {outcome.assets} assets, {outcome.labels} labels, {outcome.reviews} to be reviewed")
+        print_text(f"{what}: {outcome.assets} assets, {outcome.labels} labels, {outcome.reviews} to be reviewed")
