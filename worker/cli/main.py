@@ -38,6 +38,7 @@ _COMMANDS = {
         "worker.cli.jobs.reclassify:reclassify", "Submit assets again: stale, failed, unlabelled."
     ),
     "labels": LazyCommand("worker.cli.jobs.labels:labels", "Find assets by node and confidence."),
+    "hash-lists": LazyCommand("worker.cli.hash_lists.commands:hash_lists", "Import and ask lists of known content."),
     "top": LazyCommand("worker.cli.service.top:top", "Watch jobs, rates and workers."),
     "worker": LazyCommand("worker.cli.service.worker:run", "Run jobs until told to stop."),
 }

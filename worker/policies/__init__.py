@@ -1,0 +1,1 @@
+"""What becomes of an asset: rules, known content, replay."""
