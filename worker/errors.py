@@ -27,6 +27,10 @@ class LookupFailedError(CladistError):
     """No job, bundle or node of that name."""
 
 
+class HashListError(CladistError):
+    """A list of hashes that cannot be read, or cannot be named so."""
+
+
 class InvalidMoveError(CladistError):
     """A job that is in no state for what was asked."""
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from classifier.images.limits import Marks
-from classifier.inference.decision import Alarm, Decision, confidence, decide
+from classifier.inference.decision import Alarm, Decision, confidence, decide, undecided
 from taxonomy import Hierarchy
 from taxonomy.arrays import Floats
 
@@ -53,7 +53,8 @@ class AssetPrediction:
     reported, bins: only where decode options ask for them. decisions, decided: only where an asset may carry several
     labels, see `classifier.inference.label_sets`: the decided nodes without a decided child, and the ids of all decided
     nodes. partial: true where the file was truncated. frame: of a file of several pictures the one taken, from 1.
-    hash_lists: the names of the lists of known content that hold it, where there are any.
+    hash_lists: the lists that know the content, only where some do; where one of them needs no prediction, `levels` is
+    empty and nothing decided.
     """
 
     asset: str
@@ -75,6 +76,11 @@ class AssetPrediction:
         if not marks.partial and marks.frame is None:
             return self
         return replace(self, partial=marks.partial or None, frame=marks.frame)
+
+    def known_to(self, hash_lists: tuple[str, ...]) -> "AssetPrediction":
+        """The same prediction, saying which hash lists know the content: these, and no other."""
+        names = hash_lists or None
+        return self if self.hash_lists == names else replace(self, hash_lists=names)
 
     def as_dict(self) -> dict[str, Any]:
         """The object as plain JSON values, without what nobody asked for."""
@@ -100,6 +106,11 @@ def read_prediction(stored: Mapping[str, Any]) -> AssetPrediction:
 def read_stored(text: str) -> AssetPrediction:
     """As `read_prediction`, of the object's JSON text."""
     return _JSON.validate_json(text)
+
+
+def known_content(asset: str, release: str, model: str, hash_list: str) -> AssetPrediction:
+    """What is said of content that needs no model, as this list knows it: no level, and no decision."""
+    return AssetPrediction(asset, release, model, (), undecided(f"known content: {hash_list}"))
 
 
 def predict_asset(

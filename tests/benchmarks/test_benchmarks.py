@@ -31,3 +31,11 @@ def test_labels_runs_to_its_end() -> None:
     assert found["reading"]["rows"] == 60_000
     assert found["reading"]["far_page"] > 1
     assert {row["batch"] for row in found["writing"]} == {32, 256}
+
+
+def test_hash_lists_runs_to_its_end() -> None:
+    """Hashes on a list are found, others are not, and hostile lists are answered too."""
+    rows = run("hash_lists.py", "--entries", "5000", "--look-ups", "20", "--digests", "5000")
+    found = {row["list"]: row["found"] for row in rows}
+    assert (found["uniform"], found["hits"], found["scan"], found["sha256"]) == (0, 1, 1, 0.5)
+    assert {"crowded", "alike 1", "alike 15"} <= found.keys()

@@ -40,6 +40,7 @@ _COMMANDS = {
     "policy": LazyCommand("worker.cli.policies.group:policy", "Keep and explain the rules that route assets."),
     "routings": LazyCommand("worker.cli.policies.explanation:routings", "List and show what policies did with jobs."),
     "shadow": LazyCommand("worker.cli.policies.shadow:shadows", "Compare what runs beside with what acts."),
+    "hash-lists": LazyCommand("worker.cli.hash_lists.commands:hash_lists", "Import and ask lists of known content."),
     "top": LazyCommand("worker.cli.service.top:top", "Watch jobs, rates and workers."),
     "worker": LazyCommand("worker.cli.service.worker:run", "Run jobs until told to stop."),
 }

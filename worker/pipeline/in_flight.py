@@ -42,6 +42,7 @@ class Item:
     marks: Marks = WHOLE  # of the picture, for its prediction
     prediction: AssetPrediction | None = None
     hashes: Content | None = None  # of the content, from when it is decoded
+    hash_lists: tuple[str, ...] = ()  # that know the content, from then on
     error: Exception | None = None
     code: Code | None = None  # with an error: fails for good with this code; without one it is tried again
     is_given_back: bool = False  # untried

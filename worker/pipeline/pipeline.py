@@ -13,6 +13,7 @@ from worker.pipeline.in_flight import InFlight
 from worker.pipeline.parallelism import forward_passes
 from worker.pipeline.threads import StageThreads
 from worker.pipeline.watchdog import give_up
+from worker.policies.hash_lists.loading import KnownContent
 from worker.settings import Settings
 from worker.supervision.pulses import Pulses
 
@@ -34,6 +35,7 @@ class Pipeline:
     ) -> None:
         self._database = database
         self._predictors = predictors
+        self._known = KnownContent(database)
         self._settings = settings
         self._on_finished = on_finished
         self.pulses = Pulses()  # of the threads of this process
@@ -101,7 +103,8 @@ class Pipeline:
         claims = claim_jobs(self._database, job_ids, settings.worker_name, settings.lease_s, suspects=suspects)
         if claims:
             if self._threads is None:
-                parts = self._database, self._predictors, settings, self._in_flight, self._sizes, self.pulses
+                held = self._database, self._predictors, self._known
+                parts = *held, settings, self._in_flight, self._sizes, self.pulses
                 self._threads = StageThreads(*parts, self._on_finished)
             self._threads.enter(claims)
         return len(claims)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from classifier.images.tensors import stacked
-from classifier.inference.prediction import AssetPrediction, read_prediction
+from classifier.inference.prediction import AssetPrediction, known_content, read_prediction
 from worker.catalog.serving import serving_release
 from worker.db.engine import Database
 from worker.db.statements.locks import hold_assets, hold_serving_release
@@ -19,6 +19,7 @@ from worker.labels.contents import Content, find_answer, sha256_of
 from worker.labels.storage import store_predictions
 from worker.pipeline.in_flight import Item
 from worker.pipeline.log_context import claim_fields
+from worker.policies.hash_lists.loading import KnownContent
 from worker.policies.router import Answered, Router, UnpreparedError
 from worker.settings import Settings
 from worker.states import Code
@@ -46,7 +47,8 @@ def decode_content(item: Item) -> None:
 def reuse_answer(item: Item, database: Database) -> None:
     """Before decode: leaves with the item the answer that the same content had, if there is one, and no content.
 
-    A database that does not answer leaves the item to the model.
+    What needed no model was no answer: a list that knew the content may not know it now. A database that does not
+    answer leaves the item to the model.
     """
     if item.predictor is None or item.content is None:
         return
@@ -56,9 +58,31 @@ def reuse_answer(item: Item, database: Database) -> None:
     except DatabaseError as error:
         log.warning("no earlier answer is looked for: %s", error)
         return
-    if found is not None:
+    if found is not None and found.prediction["levels"]:
         item.content, item.hashes = None, found.content
         item.prediction = read_prediction(found.prediction).reused_for(item.claim.uri)
+
+
+def match_content(item: Item, known: KnownContent) -> None:
+    """After decode: leaves with the item the hash lists that know its content, and the answer where one needs no model.
+
+    Raises RetryableError when the lists cannot be read: what may be known content is not let through.
+    """
+    if item.predictor is None or item.hashes is None:
+        return
+    hashes = item.hashes
+    try:
+        found = known.find(item.claim.tenant_id, hashes.sha256, hashes.pdq, hashes.pdq_quality)
+    except DatabaseError as error:
+        raise RetryableError(f"hash lists cannot be read: {error}") from error
+    item.hash_lists = tuple(match.name for match in found)
+    skipping = next((match.name for match in found if match.skip_model), None)
+    if skipping is not None:
+        model, release = item.predictor.bundle.model, item.predictor.hierarchy.release
+        item.pixels = None
+        item.prediction = known_content(item.claim.uri, release, model, skipping).marked(item.marks)
+    if item.prediction is not None:
+        item.prediction = item.prediction.known_to(item.hash_lists)
 
 
 def predict_items(items: Sequence[Item]) -> None:
@@ -69,7 +93,7 @@ def predict_items(items: Sequence[Item]) -> None:
     with stage("predict", len(items)):
         predictions = predictor.predict([item.claim.uri for item in items], pixels)
     for item, prediction in zip(items, predictions, strict=True):
-        item.prediction, item.pixels = prediction.marked(item.marks), None
+        item.prediction, item.pixels = prediction.marked(item.marks).known_to(item.hash_lists), None
 
 
 def store_items(items: Sequence[Item], database: Database, settings: Settings, router: Router) -> None:

@@ -26,8 +26,17 @@ from worker.pipeline.batcher import Batcher
 from worker.pipeline.in_flight import InFlight, Item, Stage
 from worker.pipeline.log_context import about
 from worker.pipeline.parallelism import forward_passes
-from worker.pipeline.stages import decode_content, fetch_content, isolate, predict_items, reuse_answer, store_items
+from worker.pipeline.stages import (
+    decode_content,
+    fetch_content,
+    isolate,
+    match_content,
+    predict_items,
+    reuse_answer,
+    store_items,
+)
 from worker.pipeline.watchdog import Watchdog
+from worker.policies.hash_lists.loading import KnownContent
 from worker.policies.router import Router
 from worker.settings import Settings
 from worker.states import Code
@@ -50,6 +59,7 @@ class StageThreads:
         self,
         database: Database,
         predictors: Predictors,
+        known: KnownContent,
         settings: Settings,
         in_flight: InFlight,
         sizes: BatchSizes,
@@ -58,6 +68,7 @@ class StageThreads:
     ) -> None:
         self._database = database
         self._predictors = predictors
+        self._known = known
         self._settings = settings
         self._in_flight = in_flight
         self._batcher = Batcher()
@@ -173,6 +184,7 @@ class StageThreads:
         if self._settings.reuse == "content":
             reuse_answer(item, self._database)
         decode_content(item)
+        match_content(item, self._known)
 
     def _attempt(self, item: Item, stage: Stage, action: Callable[[], None]) -> None:
         """Do a stage of one item, which keeps the error if there is one; untried when these threads are to end."""

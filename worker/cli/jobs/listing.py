@@ -46,6 +46,8 @@ def show(*, job: int, as_json: bool) -> None:
     if prediction:
         rows = [(label["level"], label["name"], label["confidence"]) for label in prediction["levels"]]
         print_table("prediction", ("level", "label", "confidence"), rows)
+        if names := prediction.get("hash_lists"):
+            print_text(f"known content: {', '.join(names)}")
         decision = prediction["decision"]
         print_text(f"decision: {' > '.join(decision['path']) or 'none'} ({decision['reason']})")
 

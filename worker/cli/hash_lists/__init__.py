@@ -1,0 +1,1 @@
+"""`cladist hash-lists`."""
