@@ -27,6 +27,10 @@ class LookupFailedError(CladistError):
     """No job, bundle or node of that name."""
 
 
+class SinkError(CladistError):
+    """A sink that cannot be what it is asked to be."""
+
+
 class InvalidMoveError(CladistError):
     """A job that is in no state for what was asked."""
 
