@@ -1,6 +1,7 @@
 """Servers for tests: given by the environment, or started privately, or else the test is skipped with the reason."""
 
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from typing import NoReturn
 
 import psycopg
 import pytest
+from fixture_types import FullDisk
 from free_port import free_port, is_open
 from postgres_programs import found_program, postgres_user
 from sqlalchemy import create_engine, make_url, text
@@ -176,3 +178,19 @@ def taxonomies() -> Path:
     if not given or not (Path(given) / "google_product.txt").is_file():
         _missing("CLADIST_TEST_TAXONOMIES names no folder with google_product.txt")
     return Path(given)
+
+
+@contextmanager
+def _files_of_at_most(size_bytes: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def full_disk() -> FullDisk:
+    """full_disk(bytes): within it no file can grow beyond so many bytes, and writing fails as on a full disk."""
+    return _files_of_at_most

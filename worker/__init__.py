@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         InvalidMoveError,
         LookupFailedError,
         RetryableError,
+        SinkError,
         SubmissionError,
     )
     from worker.jobs.queries import jobs_of, list_jobs, show_job, wait_for_jobs
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from worker.process.service import run_worker
     from worker.process.start import start_worker
     from worker.settings import Settings, read_settings
+    from worker.sinks.protocol import Delivery, Sink
     from worker.states import Code, Status
 else:
     __getattr__ = lazy_names(
@@ -46,6 +48,7 @@ else:
                 "InvalidMoveError",
                 "LookupFailedError",
                 "RetryableError",
+                "SinkError",
                 "SubmissionError",
             ),
             "jobs.queries": (
@@ -77,6 +80,10 @@ else:
                 "Settings",
                 "read_settings",
             ),
+            "sinks.protocol": (
+                "Delivery",
+                "Sink",
+            ),
             "states": (
                 "Code",
                 "Status",
@@ -89,6 +96,7 @@ __all__ = [
     "Code",
     "Database",
     "DatabaseError",
+    "Delivery",
     "Destination",
     "InvalidMoveError",
     "LabelledAsset",
@@ -97,6 +105,8 @@ __all__ = [
     "RetryableError",
     "Services",
     "Settings",
+    "Sink",
+    "SinkError",
     "Status",
     "SubmissionError",
     "Transaction",

@@ -31,6 +31,10 @@ class HashListError(CladistError):
     """A list of hashes that cannot be read, or cannot be named so."""
 
 
+class SinkError(CladistError):
+    """A sink that cannot be what it is asked to be."""
+
+
 class InvalidMoveError(CladistError):
     """A job that is in no state for what was asked."""
 

@@ -146,7 +146,12 @@ class Settings(BaseSettings):
         le=86_400,
         description="Longest wait that a host may ask of its jobs by `Retry-After`; no attempt is charged for it.",
     )
-    poll_s: float = Field(default=0.1, gt=0, le=_DAY_S, description="How often the relay looks at the outbox.")
+    poll_s: float = Field(
+        default=0.1,
+        gt=0,
+        le=_DAY_S,
+        description="How often the relay looks at the outbox; for each sink events are looked for a tenth as often.",
+    )
     reap_s: float = Field(default=5.0, gt=0, le=_DAY_S, description="How often the reaper looks for lost work.")
     republish_s: float = Field(
         default=60.0, gt=0, le=_DAY_S, description="A published job that nobody claims for so long is published again."
@@ -162,6 +167,18 @@ class Settings(BaseSettings):
     )
     retention_days: float = Field(
         default=0.0, ge=0, le=36_500, description="Jobs that ended so many days ago are purged; 0: none ever."
+    )
+
+    sinks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Who is told of events, by commas, each a `SCHEME:TARGET`: "
+        "`jsonl:/var/log/cladist/events.jsonl,celery:host.tasks.classified`.",
+    )
+    events_keep_days: float = Field(
+        default=7.0,
+        ge=0,
+        le=36_500,
+        description="Events so old are deleted, once every sink has been told of them.",
     )
 
     log_format: Literal["auto", "json", "text"] = Field(
@@ -206,7 +223,7 @@ class Settings(BaseSettings):
             raise PydanticCustomError("url", _NO_URL)
         return value
 
-    @field_validator("asset_schemes", "asset_hosts", "asset_networks", "asset_buckets", mode="before")
+    @field_validator("asset_schemes", "asset_hosts", "asset_networks", "asset_buckets", "sinks", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

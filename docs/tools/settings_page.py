@@ -15,6 +15,7 @@ SECTIONS = {
     "asset_schemes": "Assets",
     "message_size": "Workers",
     "lease_s": "Jobs",
+    "sinks": "Events",
     "log_format": "Logs and monitoring",
 }
 

@@ -3,7 +3,8 @@
 usage: python tests/chaos [--short] [--only WORDS] [--seed N]
 
 Every scenario starts servers of its own on free ports. It is good when every job succeeded, no label row or decision is
-there twice, no lease or outbox row is left, and work went on at most 2 s after the lease of what was lost had ended.
+there twice, no lease or outbox row is left, each end of a job is one event, a JSON Lines sink was told of each and of
+the end of each batch, and work went on at most 2 s after the lease of what was lost had ended.
 Exit code 1 when one is not; in the short run, which shares machines with others, lateness is only told.
 """
 
@@ -23,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # run by path, w
 import mortal
 import promises
 import scenarios
-from scenarios import Place, Scenario, embedded, killed, network, servers
+from networks import blackholed, delayed, network, reset
+from scenarios import Place, Scenario, embedded, killed, servers
 from world import LEASE_S, SLACK_S, Verdict
 
 from worker.cli.output import print_table
@@ -67,12 +69,12 @@ ON_SERVERS: dict[str, Scenario] = {
     "frozen relay": scenarios.relay_frozen,
     "Redis demoted to a replica": scenarios.redis_demoted,
     "unreadable messages": scenarios.unreadable_messages,
-    "PostgreSQL connections reset": network("postgres", scenarios.reset),
-    "PostgreSQL unreachable": network("postgres", scenarios.blackholed),
-    "PostgreSQL slow": network("postgres", scenarios.delayed),
-    "Redis connections reset": network("redis", scenarios.reset),
-    "Redis unreachable": network("redis", scenarios.blackholed),
-    "Redis slow": network("redis", scenarios.delayed),
+    "PostgreSQL connections reset": network("postgres", reset),
+    "PostgreSQL unreachable": network("postgres", blackholed),
+    "PostgreSQL slow": network("postgres", delayed),
+    "Redis connections reset": network("redis", reset),
+    "Redis unreachable": network("redis", blackholed),
+    "Redis slow": network("redis", delayed),
     "clock an hour forth and back": scenarios.clock_stepped(3600.0),
     "clock an hour back and forth": scenarios.clock_stepped(-3600.0),
 }
@@ -81,6 +83,7 @@ EVERYWHERE: dict[str, Scenario] = {
     "apply beside a store": promises.applied_beside_stores,
     "three upgrades at once": promises.upgraded_at_once,
     "Retry-After": promises.asked_to_wait,
+    "sink down": promises.sink_down,
 }
 
 

@@ -26,6 +26,7 @@ from worker.states import Status
 
 _ROUNDS = 20
 _ASKED_S = 1
+_DOWN_S = 1.5
 _UPGRADES = 3
 _LOOPBACK = (IPv4Network("127.0.0.1/32"),)
 _fork = multiprocessing.get_context("fork")
@@ -93,6 +94,21 @@ def _upgrade(url: str) -> None:
     database = Database(url)
     database.upgrade()
     database.close()
+
+
+def sink_down(place: Place, times: int) -> Verdict:
+    """The folder of the sink's file is away for a while: jobs go on, and later the file has all events."""
+    world = place.world()
+    folder, away = world.events.parent, world.folder / "away"
+
+    def fault() -> None:
+        folder.rename(away)
+        before = world.succeeded()
+        mortal.pause(_DOWN_S)
+        world.wait(lambda: world.succeeded() > before, "work without the sink")
+        away.rename(folder)
+
+    return while_working(world, times, fault)
 
 
 def asked_to_wait(place: Place, times: int) -> Verdict:

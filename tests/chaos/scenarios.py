@@ -12,14 +12,13 @@ from pathlib import Path
 
 import mortal
 from mortal import Hook
-from proxy import Proxy
 from servers import PostgresServer, RedisServer
 from sqlalchemy import create_engine, make_url, text
 from world import LEASE_S, Verdict, World
 
 Scenario = Callable[["Place", int], Verdict]
 _JOBS_PER_ROUND = 24
-_FAULT_S = 1.5
+FAULT_S = 1.5
 _FAILOVER_S = 8.0
 _FROZEN_S = 20.0  # the relay's transaction is ended by the server after 15
 
@@ -98,14 +97,14 @@ def while_working(world: World, times: int, fault: Callable[[], None], *hooks: H
 
 def redis_restarted(*, persistent: bool) -> Scenario:
     def play(place: Place, times: int) -> Verdict:
-        server = _redis(place)
+        server = redis_of(place)
         server.stop()
         server.persistent = persistent
         server.start()
 
         def fault() -> None:
             server.stop(signal.SIGKILL)
-            mortal.pause(_FAULT_S)
+            mortal.pause(FAULT_S)
             server.start()
 
         return while_working(place.world(), times, fault)
@@ -117,7 +116,7 @@ def redis_flushed(place: Place, times: int) -> Verdict:
     """FLUSHALL."""
 
     def fault() -> None:
-        _redis(place).client().flushall()
+        redis_of(place).client().flushall()
 
     return while_working(place.world(), times, fault)
 
@@ -126,10 +125,10 @@ def redis_full(place: Place, times: int) -> Verdict:
     """maxmemory reached: every write is refused for a while."""
 
     def fault() -> None:
-        client = _redis(place).client()
+        client = redis_of(place).client()
         client.config_set("maxmemory-policy", "noeviction")
         client.config_set("maxmemory", 1)
-        mortal.pause(_FAULT_S)
+        mortal.pause(FAULT_S)
         client.config_set("maxmemory", 0)
 
     return while_working(place.world(), times, fault)
@@ -137,11 +136,11 @@ def redis_full(place: Place, times: int) -> Verdict:
 
 def postgres_restarted(how: signal.Signals) -> Scenario:
     def play(place: Place, times: int) -> Verdict:
-        server = _postgres(place)
+        server = postgres_of(place)
 
         def fault() -> None:
             server.stop(how)
-            mortal.pause(_FAULT_S)
+            mortal.pause(FAULT_S)
             server.start()
 
         return while_working(place.world(), times, fault)
@@ -163,39 +162,6 @@ def postgres_cut_off(place: Place, times: int) -> Verdict:
         admin.dispose()
 
     return while_working(world, times, fault)
-
-
-def network(server: str, do: Callable[[Proxy], None]) -> Scenario:
-    """A fault of the network before PostgreSQL or Redis."""
-
-    def play(place: Place, times: int) -> Verdict:
-        proxy = Proxy(_postgres(place).port if server == "postgres" else _redis(place).port)
-        database, broker = (proxy.port, None) if server == "postgres" else (None, proxy.port)
-        try:
-            return while_working(place.world(database, broker), times, lambda: do(proxy))
-        finally:
-            proxy.close()
-
-    return play
-
-
-def blackholed(proxy: Proxy) -> None:
-    proxy.turn("blackhole")
-    mortal.pause(_FAULT_S)
-    proxy.turn("pass")
-
-
-def delayed(proxy: Proxy) -> None:
-    proxy.turn("delay")
-    mortal.pause(_FAULT_S)
-    proxy.turn("pass")
-
-
-def reset(proxy: Proxy) -> None:
-    """Connections cut again and again, in mid-commit among other moments."""
-    for _ in range(20):
-        proxy.reset()
-        mortal.pause(random.uniform(0.01, 0.1))
 
 
 def postgres_read_only(place: Place, times: int) -> Verdict:
@@ -242,9 +208,9 @@ def redis_demoted(place: Place, times: int) -> Verdict:
     """A replica for a while, of a master that cannot be reached: every write is refused."""
 
     def fault() -> None:
-        client = _redis(place).client()
+        client = redis_of(place).client()
         client.slaveof("127.0.0.1", 1)
-        mortal.pause(_FAULT_S)
+        mortal.pause(FAULT_S)
         client.slaveof()
 
     return while_working(place.world(), times, fault)
@@ -277,7 +243,7 @@ def unreadable_messages(place: Place, times: int) -> Verdict:
     ]
 
     def fault() -> None:
-        _redis(place).client().rpush(world.settings.queue, *hostile)
+        redis_of(place).client().rpush(world.settings.queue, *hostile)
 
     found = while_working(world, times, fault)
     found.lost += found.restarts  # none of them may end a worker
@@ -294,7 +260,7 @@ def disk_full(place: Place, times: int) -> Verdict:
 
     def fault() -> None:
         is_full.value = 1
-        mortal.pause(_FAULT_S)
+        mortal.pause(FAULT_S)
         is_full.value = 0
 
     return while_working(world, times, fault, mortal.full_disk(is_full, used_bytes))
@@ -323,12 +289,14 @@ def clock_stepped(by_s: float) -> Scenario:
     return play
 
 
-def _redis(place: Place) -> RedisServer:
+def redis_of(place: Place) -> RedisServer:
+    """The Redis of a place that has one."""
     assert place.redis is not None
     return place.redis
 
 
-def _postgres(place: Place) -> PostgresServer:
+def postgres_of(place: Place) -> PostgresServer:
+    """The PostgreSQL of a place that has one."""
     assert place.postgres is not None
     return place.postgres
 

@@ -13,6 +13,7 @@ import numpy as np
 from mortal import Hook
 from PIL import Image
 from sqlalchemy import Select, func, select
+from told import is_all_told, wrongly_told
 from untrained_bundle import write_untrained
 
 from classifier.bundles.calibration import Calibration
@@ -40,8 +41,8 @@ class Verdict:
     """What is found after a fault: everything but the counts of jobs and restarts is to be nought."""
 
     jobs: int
-    lost: int  # without an end, or with another than succeeded
-    duplicates: int  # label rows or decisions too many, or too few
+    lost: int  # without an end, or with another than succeeded; and ends that were not told
+    duplicates: int  # label rows or decisions too many, or too few; and ends that were told by two events
     orphans: int  # leases and outbox rows left over
     restarts: int
     recoveries_s: list[float] = field(default_factory=list)
@@ -62,6 +63,8 @@ class World:
 
     def __init__(self, folder: Path, database_url: str, broker_url: str) -> None:
         self.folder = folder
+        self.events = folder / "events" / "events.jsonl"
+        self.events.parent.mkdir()
         self.settings = Settings(
             database_url=database_url,
             broker_url=broker_url,
@@ -73,6 +76,7 @@ class World:
             message_size=4,
             batch_size=4,
             max_attempts=1000,  # deaths are ours here, not the assets'
+            sinks=(f"jsonl:{self.events}",),
         )
         self.direct_url = database_url
         self.base_uri: str | None = None  # of the images; None: files
@@ -116,9 +120,10 @@ class World:
             self.restarts += supervisor.stop()
 
     def finish(self) -> None:
-        """Keep workers running until no job is open; a worker that ends is started again."""
+        """Keep workers running until no job is open and all is told; a worker that ends is started again."""
         with self.kept_alive():
             self.wait(lambda: not self.open_jobs(), "the last job")
+            self.wait(self._is_all_told, "the last event")
 
     def wait(self, condition: "mortal.Condition", what: str, patience_s: float = _PATIENCE_S) -> float:
         """Seconds until the condition holds. Raises TimeoutError."""
@@ -170,11 +175,12 @@ class World:
                 .where((JobRow.status == Status.RUNNING) | JobRow.lease_until.is_not(None))
             )
             waiting = session.scalar(select(func.count()).select_from(OutboxRow))
+            untold, told_twice = wrongly_told(session, ids, self.events)
         wrong = sum(wanted.get(asset) != found.get(asset) for asset in wanted.keys() | found.keys())
         return Verdict(
             len(ids),
-            len(ids) - (ended or 0),
-            wrong + abs((decisions or 0) - len(ids)),
+            len(ids) - (ended or 0) + untold,
+            wrong + abs((decisions or 0) - len(ids)) + told_twice,
             (orphans or 0) + (waiting or 0),
             self.restarts,
             list(recoveries_s),
@@ -189,6 +195,10 @@ class World:
                 yield database
             finally:
                 database.close()
+
+    def _is_all_told(self) -> bool:
+        with self.database() as database, database.read() as session:
+            return is_all_told(session)
 
     def _count(self, query: Select[int]) -> int:
         with self.database() as database, database.read() as session:

@@ -1,8 +1,6 @@
 """Fixtures of the classifier's tests: painted images, a recipe that trains in a second, and a trained bundle."""
 
-import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fixture_types import Encoded, FullDisk, LabelsOf
+from fixture_types import Encoded, LabelsOf
 from hypothesis import HealthCheck, settings
 from PIL import Image
 from small_taxonomies import outdoor_shop
@@ -125,19 +123,3 @@ def encoded() -> Encoded:
         return stream.getvalue()
 
     return encode
-
-
-@contextmanager
-def _files_of_at_most(size_bytes: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.fixture
-def full_disk() -> FullDisk:
-    """full_disk(bytes): within it no file can grow beyond so many bytes, and writing fails as on a full disk."""
-    return _files_of_at_most

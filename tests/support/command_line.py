@@ -10,7 +10,8 @@ from worker.settings import Settings
 
 def environment(settings: Settings) -> dict[str, str]:
     """The variables that give another process these settings; what is default stays unsaid."""
-    given = {f"CLADIST_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_unset=True).items()}
+    values = {name: getattr(settings, name) for name in settings.model_fields_set}
+    given = {f"CLADIST_{name.upper()}": _as_text(value) for name, value in values.items()}
     return {**os.environ, **given, "OMP_NUM_THREADS": "1"}
 
 
@@ -54,3 +55,7 @@ class Cladist:
         assert len(lines) == 1, done.stderr
         assert lines[0].startswith("cladist: ")
         return lines[0]
+
+
+def _as_text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -41,6 +41,7 @@ _COMMANDS = {
     "routings": LazyCommand("worker.cli.policies.explanation:routings", "List and show what policies did with jobs."),
     "shadow": LazyCommand("worker.cli.policies.shadow:shadows", "Compare what runs beside with what acts."),
     "hash-lists": LazyCommand("worker.cli.hash_lists.commands:hash_lists", "Import and ask lists of known content."),
+    "sinks": LazyCommand("worker.cli.service.sinks:sinks", "Show who is told of events, and forget who no longer is."),
     "top": LazyCommand("worker.cli.service.top:top", "Watch jobs, rates and workers."),
     "worker": LazyCommand("worker.cli.service.worker:run", "Run jobs until told to stop."),
 }

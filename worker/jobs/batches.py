@@ -1,12 +1,12 @@
 """Batches: the jobs of one submission, counted, cancelled and waited for together."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ScalarSelect, delete, func, insert, literal_column, select, update
 
 from worker.db.engine import Database
 from worker.db.statements.counts import count_up_to
@@ -37,13 +37,19 @@ class Progress:
         return any(self.counts[status] for status in OPEN)
 
 
-def add_to_batch(tx: Transaction, batch: int | None, count: int) -> int:
-    """Count new jobs of a batch, which is made when there is none yet."""
+def add_to_batch(tx: Transaction, batch: int | None, count: int, tenant_id: int) -> int:
+    """Count new jobs of a batch of a tenant, which is made when there is none yet, and has not ended with them."""
     if batch is None:
-        added = tx.execute(insert(BatchRow).values(created_at=tx.now(), job_count=count).returning(BatchRow.id))
-        return added.scalar_one()
-    tx.execute(update(BatchRow).where(BatchRow.id == batch).values(job_count=BatchRow.job_count + count))
+        fresh = insert(BatchRow).values(created_at=tx.now(), job_count=count, tenant_id=tenant_id)
+        return tx.execute(fresh.returning(BatchRow.id)).scalar_one()
+    added = {"job_count": BatchRow.job_count + count, "finished_at": None}
+    tx.execute(update(BatchRow).where(BatchRow.id == batch).values(added))
     return batch
+
+
+def mark_submitted(tx: Transaction, batch: int) -> None:
+    """No more jobs will be added to a batch."""
+    tx.execute(update(BatchRow).where(BatchRow.id == batch).values(submitted_at=tx.now()))
 
 
 def find_batch(tx: Transaction, batch: int) -> BatchRow:
@@ -74,6 +80,20 @@ def show_batch(tx: Transaction, batch: int) -> dict[str, Any]:
         "rate_per_s": round(found.rate_per_s, 3),
         "left_s": None if found.left_s is None else round(found.left_s, 1),
     }
+
+
+def find_batches(tx: Transaction, batches: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Those of the batches that there are, by id, each with its counts by state, up to 100,000 of each."""
+    counts = [_counted(status) for status in Status]
+    query = select(BatchRow, *counts).where(is_any_of(tx, BatchRow.id, batches))
+    found: dict[int, dict[str, Any]] = {}
+    for row, *numbers in tx.execute(query):
+        by_status = dict(zip(Status, numbers, strict=True))
+        capped = [status.value for status, number in by_status.items() if number == _COUNTED]
+        named = {status.value: number for status, number in by_status.items()}
+        is_unfinished = any(by_status[status] for status in OPEN)
+        found[row.id] = {**_head(row), "open": is_unfinished, "counts": named, "capped": capped}
+    return found
 
 
 def progress(tx: Transaction, row: BatchRow) -> Progress:
@@ -150,6 +170,12 @@ def _rate_per_s(tx: Transaction, row: BatchRow, now: datetime) -> float:
         for status in sorted(FINISHED)
     )
     return ended / max(1.0, (now - since).total_seconds())
+
+
+def _counted(status: Status) -> ScalarSelect[int]:
+    """Jobs of a state of the batch at hand, counted by its index."""
+    mine = select(JobRow.id).where(JobRow.batch_id == literal_column("batches.id"), JobRow.status == status)
+    return select(func.count()).select_from(mine.limit(_COUNTED).subquery()).scalar_subquery()
 
 
 def _first(tx: Transaction, batch: int, status: Status) -> int | None:

@@ -1,7 +1,7 @@
 """What people see of jobs: rows for lists, one whole job, and whether any is open."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, select
@@ -46,6 +46,11 @@ def show_job(tx: Transaction, job_id: int) -> dict[str, Any]:
         raise LookupFailedError(f"no job has the id {job_id}")
     decision = tx.get(DecisionRow, job_id)
     return {**_as_dict(row), "prediction": decision.prediction if decision else None}
+
+
+def find_jobs(tx: Transaction, job_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Those of the jobs that there are, by id."""
+    return {row[0].id: _as_dict(row) for row in tx.execute(_jobs().where(is_any_of(tx, JobRow.id, job_ids)))}
 
 
 def jobs_of(tx: Transaction, job_ids: Sequence[int]) -> list[dict[str, Any]]:

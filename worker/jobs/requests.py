@@ -11,6 +11,7 @@ from worker.db.tables import JobRow, OutboxRow
 from worker.db.transaction import Transaction
 from worker.dispatch.outbox import Notice, enqueue
 from worker.errors import InvalidMoveError, LookupFailedError
+from worker.jobs.batch_ends import reopen_batches
 from worker.states import Code, Status, sources
 
 _PAGE = 1000
@@ -36,6 +37,7 @@ def retry_job(database: Database, job_id: int, *, only: Status | None = None) ->
         if status == Status.RUNNING or (status is not None and only not in (None, status)):
             raise InvalidMoveError(f"job {job_id} is {status}{f', not {only}' if only else ''}")
         _move(tx, job_id, Status.QUEUED, **_FRESH)
+        reopen_batches(tx, [job_id])
         enqueue(tx, [Notice(job_id, alone=True)])
 
 
@@ -78,6 +80,7 @@ def _retry_all(database: Database, chosen: Select[int]) -> Iterator[list[int]]:
                 return
             queued = update(JobRow).where(JobRow.id.in_(ids), JobRow.status.in_(sources(Status.QUEUED)))
             tx.execute(queued.values(status=Status.QUEUED, **_FRESH))
+            reopen_batches(tx, ids)
             enqueue(tx, [Notice(job_id, alone=True) for job_id in ids])
         cursor = ids[-1]
         yield ids

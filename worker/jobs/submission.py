@@ -17,7 +17,7 @@ from worker.db.tables import JobRow, OutboxRow
 from worker.db.transaction import Transaction
 from worker.dispatch.queues import DEFAULT_DESTINATION, Destination, find_queue, tenant_number
 from worker.errors import ConflictError, LookupFailedError, SubmissionError
-from worker.jobs.batches import add_to_batch
+from worker.jobs.batches import add_to_batch, mark_submitted
 from worker.jobs.naming import Naming, asset_ids
 from worker.states import Status
 from worker.telemetry.redaction import redacted_uri
@@ -84,27 +84,40 @@ def submit_batch(
     """
     pending = iter(requests)
     batch: int | None = None
-    count = 0
-    while chunk := list(islice(pending, CHUNK)):
+    count, is_last = 0, False
+    while not is_last and (chunk := list(islice(pending, CHUNK))):
+        is_last = len(chunk) < CHUNK
         try:
-            found, batch = _submit_chunk(database, chunk, destination, batch)
+            found, batch = _submit_chunk(database, chunk, destination, batch, is_last=is_last)
         except (SubmissionError, LookupFailedError) as error:
             if not count:
                 raise
             raise type(error)(f"{error}; the {count} before this thousand are submitted") from None
         count += len(chunk)
         yield found
+    if batch is not None and not is_last:
+        with database.write() as tx:
+            mark_submitted(tx, batch)
 
 
 def _submit_chunk(
-    database: Database, requests: Sequence[Request], destination: Destination, batch: int | None
+    database: Database, requests: Sequence[Request], destination: Destination, batch: int | None, *, is_last: bool
 ) -> tuple[list[Submitted], int | None]:
     """Try again where others submit the same keys, or delete assets, at the same moment: now it is known."""
     for _ in range(_TRIES - 1):
         with suppress(IntegrityError, ConflictError), database.write() as tx:
-            return _add_jobs(tx, requests, destination, batch)
+            return _add_chunk(tx, requests, destination, batch, is_last=is_last)
     with database.write() as tx:
-        return _add_jobs(tx, requests, destination, batch)
+        return _add_chunk(tx, requests, destination, batch, is_last=is_last)
+
+
+def _add_chunk(
+    tx: Transaction, requests: Sequence[Request], destination: Destination, batch: int | None, *, is_last: bool
+) -> tuple[list[Submitted], int | None]:
+    found, batch = _add_jobs(tx, requests, destination, batch)
+    if is_last and batch is not None:
+        mark_submitted(tx, batch)
+    return found, batch
 
 
 def _add_jobs(
@@ -132,7 +145,7 @@ def _add_jobs(
             found.append(len(fresh))
             fresh.append((request, place))
     if fresh:
-        batch = add_to_batch(tx, batch, len(fresh))
+        batch = add_to_batch(tx, batch, len(fresh), tenant_number(tx, destination.tenant))
     ids = _insert_jobs(tx, fresh, batch)
     return [Submitted(ids[item], batch) if isinstance(item, int) else item for item in found], batch
 

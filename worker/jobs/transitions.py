@@ -11,8 +11,9 @@ from worker.db.statements.rows import is_any_of
 from worker.db.tables import JobRow
 from worker.db.transaction import Transaction
 from worker.dispatch.outbox import Notice, enqueue
+from worker.events.outbox import Event, record_events
 from worker.jobs.claims import Claim, Failure
-from worker.states import SUSPECT, Code, Status, sources
+from worker.states import SUSPECT, Code, EventKind, Status, sources
 from worker.telemetry.metrics import count_ended
 from worker.telemetry.redaction import safe_message
 
@@ -20,14 +21,18 @@ _MAX_MESSAGE_CHARS = 500
 
 
 def mark_succeeded(tx: Transaction, held: Sequence[Claim]) -> None:
-    """Finish held claims as succeeded."""
-    _finish(tx, [claim.job_id for claim in held], Status.SUCCEEDED)
+    """Finish held claims as succeeded, and tell of it."""
+    ended = _finish(tx, held, Status.SUCCEEDED)
+    record_events(tx, [Event(EventKind.JOB_SUCCEEDED, claim.tenant_id, claim.job_id) for claim in ended])
 
 
 def mark_failed(tx: Transaction, failures: Sequence[Failure]) -> None:
-    """Finish held claims as failed, each with its code and message."""
+    """Finish held claims as failed, each with its code and message, and tell of it."""
+    events: list[Event] = []
     for failure in failures:
-        _finish(tx, [failure.claim.job_id], Status.FAILED, failure.code, failure.message)
+        ended = _finish(tx, [failure.claim], Status.FAILED, failure.code, failure.message)
+        events += _failed_events(ended, Status.FAILED, failure.code)
+    record_events(tx, events)
 
 
 def try_again(
@@ -51,7 +56,8 @@ def try_again(
         is_proven = claim.is_alone or code not in SUSPECT
         (spent if is_proven and claim.charged >= max_attempts else again).append(claim)
     if spent:
-        _finish(tx, [claim.job_id for claim in spent], Status.DEAD, Code.OUT_OF_ATTEMPTS, message)
+        ended = _finish(tx, spent, Status.DEAD, Code.OUT_OF_ATTEMPTS, message)
+        record_events(tx, _failed_events(ended, Status.DEAD, Code.OUT_OF_ATTEMPTS))
     if not again:
         return
     _requeue(tx, again, code=code, message=_stored(message))
@@ -90,14 +96,15 @@ def _requeue(tx: Transaction, held: Sequence[Claim], **values: Any) -> None:
 
 def _finish(
     tx: Transaction,
-    job_ids: Sequence[int],
+    held: Sequence[Claim],
     status: Status,
     code: Code | None = None,
     message: str | None = None,
-) -> None:
-    tx.execute(
+) -> list[Claim]:
+    """Those that have ended so, and are to be told of: shadows are not."""
+    finished = (
         update(JobRow)
-        .where(is_any_of(tx, JobRow.id, job_ids), JobRow.status.in_(sources(status)))
+        .where(is_any_of(tx, JobRow.id, [claim.job_id for claim in held]), JobRow.status.in_(sources(status)))
         .values(
             status=status,
             code=code,
@@ -106,4 +113,11 @@ def _finish(
             finished_at=tx.now(),
         )
     )
-    count_ended(tx, status, code, len(job_ids))
+    ended = set(tx.scalars(finished.returning(JobRow.id)))
+    count_ended(tx, status, code, len(ended))
+    return [claim for claim in held if claim.job_id in ended and not claim.is_shadow]
+
+
+def _failed_events(ended: Sequence[Claim], status: Status, code: Code) -> list[Event]:
+    details = {"status": status.value, "code": code.value}
+    return [Event(EventKind.JOB_FAILED, claim.tenant_id, claim.job_id, details=details) for claim in ended]

@@ -11,10 +11,11 @@ from worker.monitoring.health import Health, watch_consumer
 from worker.monitoring.job_stats import read_job_stats
 from worker.monitoring.server import serve_monitors
 from worker.settings import Settings
+from worker.sinks.cursors import read_lags
 from worker.supervision.lasting import LastingThread
 from worker.supervision.pulses import Pulses
 from worker.telemetry.celery_events import QUEUE_LENGTH, count_messages
-from worker.telemetry.metrics import JOBS, OLDEST_PENDING, OUTBOX_LAG, work_done
+from worker.telemetry.metrics import JOBS, OLDEST_PENDING, OUTBOX_LAG, SINK_LAG, work_done
 from worker.telemetry.tracing import start_tracing
 
 _SAMPLE_S = 5.0
@@ -41,10 +42,14 @@ def sample(database: Database, health: Health, queue: str) -> None:
     """Look at the jobs once: set the gauges, and tell the worker's health of it. Raises DatabaseError."""
     with database.read() as tx:
         stats = read_job_stats(tx)
+        lags = read_lags(tx)
     OLDEST_PENDING.set(stats.oldest_pending_s)
     OUTBOX_LAG.set(stats.outbox_lag_s)
     for status, count in stats.counts.items():
         JOBS.labels(status).set(count)
+    SINK_LAG.clear()  # of sinks that were forgotten
+    for sink, lag_s in lags.items():
+        SINK_LAG.labels(sink).set(lag_s)
     QUEUE_LENGTH.labels(queue).set(stats.counts["queued"])
     health.sampled(is_pending=stats.is_published_pending, work=work_done())
 

@@ -13,12 +13,14 @@ from taxonomy import Hierarchy
 from worker.db.engine import Database
 from worker.db.tables import EVERY_TENANT, PolicyRow, TenantRow
 from worker.db.transaction import Transaction
+from worker.events.outbox import Event, record_events
 from worker.policies.mapped_nodes import known_nodes, map_nodes
 from worker.policies.routings import StoredRouting, changed, store_routings
 from worker.policies.rules.compile import CompiledPolicy, Routing
 from worker.policies.rules.facts import Facts
 from worker.policies.rules.nodes import PolicyNodes
 from worker.policies.versions import stored_document
+from worker.states import EventKind
 
 _KEPT = 256  # compiled policies
 
@@ -77,19 +79,15 @@ class Router:
             while len(self._compiled) > _KEPT:
                 self._compiled.popitem(last=False)
 
-    def route(
-        self, tx: Transaction, answered: Sequence[Answered], release_id: int, hierarchy: Hierarchy
-    ) -> list[StoredRouting]:
-        """Write the routings of jobs that succeed in this transaction, and return those that change something.
+    def route(self, tx: Transaction, answered: Sequence[Answered], release_id: int, hierarchy: Hierarchy) -> None:
+        """Write the routings of jobs that succeed in this transaction, and tell of those that change something.
 
         Each policy that is active for a job's tenant routes it, and each shadow writes down what it would do. Raises
         UnpreparedError, before anything is written.
         """
-        if not answered:
-            return []
-        running = _running(tx, {each.tenant_id for each in answered})
+        running = _running(tx, {each.tenant_id for each in answered}) if answered else {}
         if not any(running.values()):
-            return []
+            return
         at = tx.now()
         names = _tenant_names(tx, set(running))
         found: list[StoredRouting] = []
@@ -101,7 +99,8 @@ class Router:
             facts = Facts(each.prediction, above, names[each.tenant_id], each.asset, each.metadata, at)
             found += [_stored(each, policy, compiled, compiled.route(facts)) for policy, compiled in policies]
         store_routings(tx, found, at)
-        return changed(tx, found)
+        events = [Event(EventKind.ROUTING_CHANGED, each.tenant_id, each.job_id) for each in changed(tx, found)]
+        record_events(tx, events, at)
 
     def _get(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> CompiledPolicy:
         with self._lock:

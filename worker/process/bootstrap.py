@@ -11,6 +11,8 @@ from worker.pipeline.pipeline import Pipeline
 from worker.process.celery_app import make_app
 from worker.process.tasks import register_tasks
 from worker.settings import Settings
+from worker.sinks.protocol import Sink
+from worker.sinks.registry import open_sinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Services:
     app: Celery
     pipeline: Pipeline
     finished: threading.Event = field(default_factory=threading.Event)  # some jobs of this process have ended
+    sinks: tuple[Sink, ...] = ()  # which are told of events
 
     def close(self) -> None:
         """End the pipeline's threads and close the database."""
@@ -30,11 +33,12 @@ class Services:
 
 
 def bootstrap(settings: Settings) -> Services:
-    """Make all parts; raises DatabaseError when the database cannot be used."""
+    """Make all parts. Raises SinkError on a sink that cannot be, DatabaseError when the database cannot be used."""
+    sinks = open_sinks(settings)
     database = open_database(settings.database_url)
     app = make_app(settings)
     finished = threading.Event()
     predictors = Predictors(database, settings.bundles_in_memory, settings.precision, settings.decode_limits)
     pipeline = Pipeline(database, predictors, settings, finished.set)
     register_tasks(app, pipeline)
-    return Services(settings, database, app, pipeline, finished)
+    return Services(settings, database, app, pipeline, finished, sinks)

@@ -2,18 +2,22 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from worker.dispatch.relay import Publish, relay_once
 from worker.errors import DatabaseError
-from worker.jobs.queries import open_jobs
+from worker.events.retention import purge_events
+from worker.jobs.batch_ends import BatchEnds
 from worker.jobs.reaper import reap_once
 from worker.jobs.retention import purge_jobs
 from worker.monitoring.monitor import monitored
 from worker.process.bootstrap import Services
 from worker.process.celery_app import publisher
-from worker.process.celery_consumer import consume, stop_consuming
+from worker.process.celery_consumer import consume
+from worker.process.draining import Drain
+from worker.process.telling import end_telling, make_tellings, start_telling
+from worker.sinks.telling import Telling
 from worker.supervision.lasting import LastingThread, Turn, outlive
 from worker.supervision.pulses import Pulse
 from worker.telemetry.metrics import REAPED, REPUBLISHED
@@ -30,8 +34,9 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     """
     if services.settings.broker_is_embedded:
         _begin_empty(services)
-    stop = threading.Event()
-    threads = [thread.start() for thread in _threads(services, stop, drain=drain, watch=watch)]
+    stop, tellings = threading.Event(), make_tellings(services)
+    threads = [thread.start() for thread in _threads(services, stop, tellings, drain=drain, watch=watch)]
+    telling = start_telling(services, tellings, stop)
     try:
         with monitored(services.settings, services.database, services.app, services.pipeline.pulses):
             consume(services.app, services.pipeline.stop_soon)
@@ -40,6 +45,7 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
         stop.set()
         for thread in threads:
             thread.join()
+        end_telling(services, telling)
 
 
 def _begin_empty(services: Services) -> None:
@@ -51,22 +57,26 @@ def _begin_empty(services: Services) -> None:
 
 
 def _threads(
-    services: Services, stop: threading.Event, *, drain: bool, watch: Callable[[], None] | None
+    services: Services,
+    stop: threading.Event,
+    tellings: Sequence[Telling],
+    *,
+    drain: bool,
+    watch: Callable[[], None] | None,
 ) -> Iterator[LastingThread]:
     """The threads beside the consumer, not yet started."""
-    settings, publish = services.settings, publisher(services.app)
+    settings, publish, ends = services.settings, publisher(services.app), BatchEnds()
 
     def lasting(name: str, pause_s: float, turn: Turn, wake: threading.Event | None = None) -> LastingThread:
         pulses, bound_s = services.pipeline.pulses, settings.stuck_s
         return LastingThread(name, turn, pulses=pulses, bound_s=bound_s, stop=stop, pause_s=pause_s, wake=wake)
 
     yield lasting("relay", settings.poll_s, lambda: _relay(services, publish), services.finished)
-    yield lasting("reaper", settings.reap_s, lambda: _reap(services, settings.republish_s))
-    if settings.retention_days:
-        purging = lasting("retention", _PURGE_EVERY_S, lambda: _purge(services, stop, purging.pulse))
-        yield purging
+    yield lasting("reaper", settings.reap_s, lambda: _reap_round(services, ends))
+    purging = lasting("retention", _PURGE_EVERY_S, lambda: _purge(services, stop, purging.pulse))
+    yield purging
     if drain:
-        yield lasting("drain", settings.poll_s, lambda: _stop_when_done(services))
+        yield lasting("drain", settings.poll_s, Drain(services, tellings).turn)
     if watch is not None:
         yield lasting("watch", settings.poll_s, watch)
 
@@ -91,13 +101,19 @@ def _reap(services: Services, republish_s: float) -> None:
         log.warning("reaper: %d leases had ended, %d jobs published again", found.expired, found.republished)
 
 
+def _reap_round(services: Services, ends: BatchEnds) -> None:
+    _reap(services, services.settings.republish_s)
+    ends.sweep(services.database)
+
+
 def _purge(services: Services, stop: threading.Event, pulse: Pulse) -> None:
-    for _ in purge_jobs(services.database, timedelta(days=services.settings.retention_days)):
+    settings = services.settings
+    if settings.retention_days:
+        for _ in purge_jobs(services.database, timedelta(days=settings.retention_days)):
+            pulse.beat()
+            if stop.is_set():
+                return
+    for _ in purge_events(services.database, timedelta(days=settings.events_keep_days)):
         pulse.beat()
         if stop.is_set():
             return
-
-
-def _stop_when_done(services: Services) -> None:
-    if services.pipeline.is_idle() and not open_jobs(services.database):
-        stop_consuming()

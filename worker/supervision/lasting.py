@@ -55,9 +55,9 @@ class LastingThread:
         self._thread.start()
         return self
 
-    def join(self) -> None:
-        """Wait for the end."""
-        self._thread.join()
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for the end, and no longer than the timeout: what runs on ends with the process."""
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         try:

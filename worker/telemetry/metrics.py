@@ -31,6 +31,14 @@ THREAD_ERRORS = Counter(
 UNREADABLE = Counter(
     "cladist_unreadable_messages", "Messages that nobody could read, by what was wrong.", ["reason"], registry=REGISTRY
 )
+DELIVERED = Counter("cladist_events_delivered", "Events that a sink has taken.", ["sink"], registry=REGISTRY)
+SINK_FAILURES = Counter("cladist_sink_failures", "Times that a sink took no events.", ["sink"], registry=REGISTRY)
+SINK_LAG = Gauge(
+    "cladist_sink_lag_seconds",
+    "How long the first event waits that a sink was not told.",
+    ["sink"],
+    registry=REGISTRY,
+)
 OLDEST_PENDING = Gauge("cladist_oldest_pending_seconds", "Age of the oldest queued job.", registry=REGISTRY)
 OUTBOX_LAG = Gauge("cladist_outbox_lag_seconds", "How long the first due outbox row waits.", registry=REGISTRY)
 JOBS = Gauge("cladist_jobs", "Jobs by status, counted up to 10,000.", ["status"], registry=REGISTRY)
