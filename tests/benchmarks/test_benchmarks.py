@@ -39,3 +39,10 @@ def test_hash_lists_runs_to_its_end() -> None:
     found = {row["list"]: row["found"] for row in rows}
     assert (found["uniform"], found["hits"], found["scan"], found["sha256"]) == (0, 1, 1, 0.5)
     assert {"crowded", "alike 1", "alike 15"} <= found.keys()
+
+
+def test_policy_runs_to_its_end() -> None:
+    """All that is stored is replayed, and two policies that differ route some of it otherwise."""
+    found = run("policy.py", "--replayed", "500", "--rules", "40", "--cel", "8")
+    assert found["replay"]["jobs"] == 500
+    assert 0 < found["replay"]["flips"] < 500

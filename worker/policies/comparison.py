@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import Subquery, Text, cast, func, select
 from sqlalchemy.orm import aliased
 
 from classifier.inference.prediction import AssetPrediction, read_stored
@@ -95,8 +95,8 @@ def _verdict(mine: AssetPrediction, its: AssetPrediction) -> str:
     return "other"
 
 
-def _beside(row: BundleRow, since: datetime | None) -> tuple[Any, Any]:
-    """Shadow jobs of a bundle that succeeded, each with the newest acting job of its asset before it."""
+def _beside(row: BundleRow, since: datetime | None) -> Subquery:
+    """shadow_id of the jobs of a shadow that succeeded, acting_id of the newest acting job of the asset before each."""
     acting = aliased(JobRow)
     newest = (
         select(func.max(acting.id))
@@ -109,32 +109,33 @@ def _beside(row: BundleRow, since: datetime | None) -> tuple[Any, Any]:
     shadows = shadows.where(JobRow.bundle_id == row.id, JobRow.shadow, JobRow.status == Status.SUCCEEDED)
     if since is not None:
         shadows = shadows.where(JobRow.created_at >= since)
-    pairs = shadows.subquery()
-    return pairs.c.acting_id, pairs.c.shadow_id
+    return shadows.subquery()
 
 
 def _pairs(
     tx: Transaction, row: BundleRow, since: datetime | None
 ) -> Iterator[tuple[AssetPrediction, AssetPrediction]]:
-    acting_id, shadow_id = _beside(row, since)
+    pairs = _beside(row, since)
     mine, its = aliased(DecisionRow), aliased(DecisionRow)
     query = (
         select(cast(mine.prediction, Text), cast(its.prediction, Text))
-        .join(mine, mine.job_id == acting_id)
-        .join(its, its.job_id == shadow_id)
+        .select_from(pairs)
+        .join(mine, mine.job_id == pairs.c.acting_id)
+        .join(its, its.job_id == pairs.c.shadow_id)
     )
     for old, new in tx.execute(query.execution_options(yield_per=_FETCHED)):
         yield read_stored(old), read_stored(new)
 
 
 def _routings(tx: Transaction, row: BundleRow, since: datetime | None) -> Counter[tuple[str, str]]:
-    acting_id, shadow_id = _beside(row, since)
+    pairs = _beside(row, since)
     mine, its = aliased(RoutingRow), aliased(RoutingRow)
     columns = mine.action, mine.review_queue, its.action, its.review_queue
     query = (
         select(*columns, func.count())
-        .join(mine, (mine.job_id == acting_id) & mine.shadow.is_(False))
-        .join(its, (its.job_id == shadow_id) & (its.policy_id == mine.policy_id))
+        .select_from(pairs)
+        .join(mine, (mine.job_id == pairs.c.acting_id) & mine.shadow.is_(False))
+        .join(its, (its.job_id == pairs.c.shadow_id) & (its.policy_id == mine.policy_id))
         .group_by(*columns)
     )
     found = Counter[tuple[str, str]]()
