@@ -10,11 +10,23 @@ from typing import Generic, NamedTuple, TypeVar
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.vocabulary import plain
 
-__all__ = ["DELIMITERS", "Header", "Row", "find_header", "first_rows", "no_table", "plain", "read_rows", "sample_rows"]
+__all__ = [
+    "DELIMITERS",
+    "MAX_COLUMNS",
+    "Header",
+    "Row",
+    "find_header",
+    "first_rows",
+    "no_table",
+    "plain",
+    "read_rows",
+    "sample_rows",
+]
 
 DELIMITERS = ("\t", ",", ";", "|")
 _HEADER_ROWS = 8  # a header is looked for in the first rows: some files have a title above it
 _SAMPLE_LINES = 5000
+MAX_COLUMNS = 1000  # of a row that may be a header
 _MAX_FIELD = 2**24  # characters in one cell
 
 T = TypeVar("T")
@@ -79,7 +91,7 @@ def find_header(text: str, columns_of: Callable[[tuple[str, ...]], T | None]) ->
     for delimiter in DELIMITERS:
         for row in first_rows(text, delimiter):
             titles = tuple(plain(title) for title in row.cells)
-            columns = columns_of(titles) if len(titles) > 1 else None
+            columns = columns_of(titles) if 1 < len(titles) <= MAX_COLUMNS else None
             if columns is not None:
                 return Header(delimiter, row.line, titles, columns)
     return None
