@@ -83,7 +83,8 @@ def _targets(records: Sequence[Record]) -> _Targets:
             twins.add(name)
     refs = {tidy(ref) for record in records for ref in record.parents} - NO_PARENT
     by_id, by_name = len(refs & ids.keys()), len(refs & names.keys())
-    if by_name > by_id:
+    unlike = not by_id and all(map(str.isdecimal, ids)) and not any(map(str.isdecimal, refs))  # words, not numbers
+    if by_name > by_id or (refs and unlike):
         return _Targets(names, frozenset(twins), by_name=True)
     return _Targets(ids, frozenset(), by_name=bool(refs) and by_id == by_name and all(r.id == r.name for r in records))
 

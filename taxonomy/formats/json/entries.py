@@ -164,7 +164,7 @@ def _records(entries: list[Entry], source: str) -> list[Record]:
         entries = [*entries, *(Entry(each, "", place, is_part=False, number=entry.number)
                                for place, entry in enumerate(entries) for each in entry.below)]  # fmt: skip
     known = _known(entries)
-    flat = all(entry.above is None for entry in entries)
+    flat = all(entry.above is None for entry in entries) and not (by_reference or by_name)
     records = [_record(entry, node_id, known, flat=flat) for entry, node_id in zip(entries, known, strict=True)]
     if by_reference or by_name:
         records += _of_references(entries, known, ids if by_reference else names, source)

@@ -15,6 +15,7 @@ from taxonomy.graph import MAX_LEVELS, Node, Taxonomy, tidy
 _BULLET = re.compile(r"(?:[-*+•\u2013\u2014]|\d{1,4}[.)])\s+")
 _HEADING = re.compile(r"(#{1,6})\s+(\S.*)$")
 _TREE = re.compile(r"^((?>[│|]\s{0,3}|    |\u00a0)*+)(?:[├└+`|\\]\s?[─-]{1,3}\s?)(.+)$")
+_DECIMAL = re.compile(r"\s*(?P<number>\d+(?:\.\d+)*)\.?\s+(?P<name>\S.*)$")
 _SYNONYM = re.compile(r"^\{(.+)\}$")
 _TAB = 4
 _SCORE, _BULLETS_SCORE, _HEADINGS_SCORE = 0.66, 0.75, 0.78
@@ -72,6 +73,10 @@ def _nodes(text: str, source: str) -> Iterator[Node]:
 
 def _lines(text: str) -> Iterator[tuple[int, int, str, str]]:
     """Yield (line, depth, name, kind) of all lines that count; below a heading all is deeper than it."""
+    numbered = _numbered(text)
+    if numbered:
+        yield from numbered
+        return
     under = 0
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.expandtabs(_TAB).rstrip()
@@ -93,6 +98,20 @@ def _lines(text: str) -> Iterator[tuple[int, int, str, str]]:
         name = body[bullet.end() :] if bullet else body
         base = under + 1 if under else 0
         yield number, base + len(line) - len(body), re.sub(r"^\[[ xX]\] ", "", name), "bullet" if bullet else "plain"
+
+
+def _numbered(text: str) -> list[tuple[int, int, str, str]]:
+    """The lines of `1 Fruit`, `1.1 Apple`; none unless all are numbered, as deep as another by its number, and once."""
+    found: dict[str, tuple[int, int, str, str]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _DECIMAL.match(line)
+        above = match["number"].rpartition(".")[0] if match else ""
+        if not line.strip():
+            continue
+        if match is None or match["number"] in found or (above and above not in found):
+            return []
+        found[match["number"]] = (number, match["number"].count("."), match["name"], "numbered")
+    return list(found.values()) if any("." in place for place in found) else []
 
 
 def _has_torn_rows(text: str) -> bool:

@@ -89,9 +89,15 @@ def find_header(text: str, columns_of: Callable[[tuple[str, ...]], T | None]) ->
     if no_table(text):
         return None
     for delimiter in DELIMITERS:
-        for row in first_rows(text, delimiter):
-            titles = tuple(plain(title) for title in row.cells)
+        rows = first_rows(text, delimiter)
+        for row in rows:
+            titles = _titles(row)
             columns = columns_of(titles) if 1 < len(titles) <= MAX_COLUMNS else None
             if columns is not None:
-                return Header(delimiter, row.line, titles, columns)
+                line = next((each.line for each in rows if each.line > row.line and _titles(each) == titles), row.line)
+                return Header(delimiter, line, titles, columns)  # the later one, where a comment says it before
     return None
+
+
+def _titles(row: Row) -> tuple[str, ...]:
+    return tuple(plain(title) for title in row.cells)

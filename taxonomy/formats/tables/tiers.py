@@ -104,6 +104,8 @@ def _paths(rows: Sequence[Row], levels: Levels, source: str) -> Iterator[tuple[R
 
 def _ranked(row: Row, levels: Levels) -> tuple[str, ...]:
     names = tuple(name for column in levels.names if (name := tidy(row.cell(column))))
+    if names[-2:-1] == names[-1:] and names[-1][:1].isupper():  # a scientific name that is that of the genus
+        names = names[:-1]
     common = tidy(row.cell(levels.aliases))
     return names or ((common,) if common else ())
 

@@ -38,7 +38,7 @@ def check(*, file: Path, format_name: str | None, as_json: bool) -> None:
         return
     print_table(str(file), ("what", "count"), list({**counts, "format": reading.format}.items()))
     for warning in reading.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        print_text(f"warning: {warning}", err=True)
 
 
 @click.command()
