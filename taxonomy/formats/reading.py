@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.decoding import MAX_FILE_BYTES, decode, read_bytes, read_text
+from taxonomy.formats.doubts.lookalikes import name_warnings
+from taxonomy.formats.doubts.notes import collect_notes, note
+from taxonomy.formats.doubts.refusals import what_was_seen
+from taxonomy.formats.doubts.shape import shape_warnings
 from taxonomy.formats.folder import taxonomy_of_folder
 from taxonomy.formats.json.text import forget_json, load_json
-from taxonomy.formats.lookalikes import name_warnings
-from taxonomy.formats.notes import collect_notes, note
 from taxonomy.formats.protocol import Format, TextFormat
-from taxonomy.formats.refusals import what_was_seen
 from taxonomy.formats.registry import Candidate, format_names, get_format, is_builtin, rank_formats
-from taxonomy.formats.shape import shape_warnings
 from taxonomy.formats.tables.workbook import is_workbook, workbook_text
+from taxonomy.formats.text.decoding import MAX_FILE_BYTES, decode, read_bytes, read_text
 from taxonomy.graph import Taxonomy
 
 __all__ = [

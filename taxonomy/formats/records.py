@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from taxonomy.errors import TaxonomyError, located, some_of
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
 from taxonomy.formats.vocabulary import NO_PARENT
 from taxonomy.graph import Node, tidy
 

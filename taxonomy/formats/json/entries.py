@@ -11,7 +11,7 @@ from typing import Any
 from taxonomy.errors import TaxonomyError, located
 from taxonomy.formats.json.collection import Keyed, find_entries, keys_of, links, scalars_of
 from taxonomy.formats.json.text import load_json, try_json
-from taxonomy.formats.path_ids import PathIds
+from taxonomy.formats.paths.ids import PathIds
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.records import Record, link, own_parents_dropped
 from taxonomy.formats.vocabulary import plain

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from taxonomy.errors import TaxonomyError, located
-from taxonomy.formats.path_ids import PathIds
+from taxonomy.formats.paths.ids import PathIds
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import MAX_LEVELS, Node, Taxonomy, tidy
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from taxonomy.errors import TaxonomyError, located
-from taxonomy.formats.path_ids import PathIds
+from taxonomy.formats.paths.ids import PathIds
 from taxonomy.formats.protocol import TextFormat
+from taxonomy.formats.text.xml_text import Element, elements, is_xml
 from taxonomy.formats.vocabulary import id_strength, name_strength, plain
-from taxonomy.formats.xml_text import Element, elements, is_xml
 from taxonomy.graph import Node, Taxonomy, tidy
 
 _SCORE, _OTHER_SCORE = 0.95, 0.4

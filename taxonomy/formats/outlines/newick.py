@@ -4,8 +4,8 @@ import re
 from collections import Counter
 
 from taxonomy.errors import TaxonomyError, located
-from taxonomy.formats.notes import note
-from taxonomy.formats.path_ids import PathIds
+from taxonomy.formats.doubts.notes import note
+from taxonomy.formats.paths.ids import PathIds
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import MAX_LEVELS, Node, Taxonomy, tidy
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy
 

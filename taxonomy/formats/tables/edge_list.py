@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
+from taxonomy.formats.paths.separators import find_separator
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables.delimited import Row, no_table, read_rows, sample_rows
-from taxonomy.formats.tables.separators import find_separator
 from taxonomy.formats.tables.untitled import is_image
 from taxonomy.formats.vocabulary import edge_columns, plain
 from taxonomy.graph import Node, Taxonomy, tidy

@@ -211,7 +211,9 @@ def _ranks(titles: Sequence[str]) -> Found:
         if rank in RANKS:
             found.setdefault(rank, place)
     if "genus" in found and "species" not in found:  # a scientific name says the species where no column does
-        found |= {"species": place for place, title in enumerate(titles) if title in _SCIENTIFIC}
+        scientific = next((place for place, title in enumerate(titles) if title in _SCIENTIFIC), None)
+        if scientific is not None:
+            found["species"] = scientific
     ordered = [rank for rank in RANKS if rank in found]
     places = tuple(found[rank] for rank in ordered)
     sure = len(_SURE_RANKS & found.keys())

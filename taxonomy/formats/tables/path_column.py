@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.paths.separators import find_separator, split_names
+from taxonomy.formats.paths.tree import taxonomy_of_paths
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables.delimited import DELIMITERS, MAX_COLUMNS, Row, no_table, read_rows, sample_rows
-from taxonomy.formats.tables.paths import taxonomy_of_paths
-from taxonomy.formats.tables.separators import find_separator, split_names
 from taxonomy.formats.vocabulary import field_columns, is_parent, name_strength, path_strength, plain
 from taxonomy.graph import Taxonomy, tidy
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
+from taxonomy.formats.paths.tree import taxonomy_of_paths
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables.delimited import DELIMITERS, Header, Row, find_header, no_table, read_rows, sample_rows
 from taxonomy.formats.tables.levels import Levels, level_columns
-from taxonomy.formats.tables.paths import taxonomy_of_paths
 from taxonomy.formats.tables.untitled import untitled_levels
 from taxonomy.graph import Taxonomy, tidy
 

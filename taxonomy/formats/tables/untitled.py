@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from taxonomy.formats.paths.separators import find_separator
 from taxonomy.formats.tables.delimited import Row
 from taxonomy.formats.tables.levels import Levels
-from taxonomy.formats.tables.separators import find_separator
 from taxonomy.formats.vocabulary import field_columns, plain
 from taxonomy.graph import tidy
 

@@ -9,11 +9,11 @@ from fixture_types import Read, Refusal
 
 from taxonomy import Node, Taxonomy, TaxonomyError, graph
 from taxonomy.errors import CladistError
-from taxonomy.formats import path_ids
 from taxonomy.formats.json.collection import keys_of
 from taxonomy.formats.outlines import graphviz
 from taxonomy.formats.outlines.indented import _TREE
-from taxonomy.formats.tables import path_lines
+from taxonomy.formats.paths import ids as path_ids
+from taxonomy.formats.paths import path_lines
 from taxonomy.formats.tables.delimited import MAX_COLUMNS
 
 LONG = "n" * 300

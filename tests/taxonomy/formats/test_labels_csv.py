@@ -7,8 +7,8 @@ import pytest
 from fixture_types import Read, Refusal
 
 from taxonomy import read_taxonomy
+from taxonomy.formats.doubts.notes import collect_notes
 from taxonomy.formats.folder import labels_of_folder
-from taxonomy.formats.notes import collect_notes
 from taxonomy.formats.tables.labels_csv import read_rows
 
 HEADER_HINT = "line 1: expected a header with 'image' and 'path' or 'node' (and 'split', 'weight' if you like), found "

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from taxonomy.errors import TaxonomyError, located
-from taxonomy.formats.path_ids import PathIds
+from taxonomy.formats.paths.ids import PathIds
 from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy
 
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.paths.separators import coverage, find_separator, split_names
+from taxonomy.formats.paths.tree import taxonomy_of_paths
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.paths import taxonomy_of_paths
-from taxonomy.formats.tables.separators import coverage, find_separator, split_names
 from taxonomy.formats.vocabulary import name_strength, path_strength, plain
 from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy
 
