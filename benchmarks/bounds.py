@@ -153,7 +153,7 @@ def make(name: str, size: int, path: Path) -> None:
 def in_process(name: str, *options: str) -> str:
     """What this script prints when it is asked for one step, in a process of its own."""
     command = [sys.executable, __file__, "--case", name, *options]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def case(name: str, size: int, folder: Path) -> dict[str, Any]:
