@@ -29,6 +29,7 @@ bench: .venv/.installed
 	$(BIN)/python benchmarks/accuracy.py --labels $(PHOTOGRAPHS)/labels.csv --out benchmarks/out/accuracy.json
 	$(BIN)/python benchmarks/throughput.py --labels $(PHOTOGRAPHS)/labels.csv
 	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/bounds.py
 	$(BIN)/python benchmarks/labels.py --rows 1000000
 	$(BIN)/python benchmarks/delivery.py
 	$(BIN)/python benchmarks/hmc --data $(TABLES) --json > benchmarks/out/hmc.json

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+_MAX_MESSAGE = 2000  # characters; a name in it may be a whole file
+
 
 class CladistError(Exception):
     """Wrong use or bad input; its text is one line, `SOURCE: line LINE: MESSAGE`, as far as the place is known.
@@ -19,7 +21,7 @@ class CladistError(Exception):
         self, message: str, *, source: str | Path | None = None, line: int | None = None, code: str | None = None
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]} ..."
         self.source = None if source is None else str(source)
         self.line = line
         if code is not None:

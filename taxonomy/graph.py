@@ -15,6 +15,7 @@ from taxonomy.errors import TaxonomyError, some_of
 PATH_SEPARATOR = " > "
 _SEPARATOR = re.compile(r"(?<!\S)>(?!\S)")
 MAX_LEVELS = 1000  # deeper than any real taxonomy; a chain of many thousands would fill the memory with its ancestors
+MAX_ID_SIGNS = 2**26  # in all ids and all references to them: a long id may stand in very many children
 _MAX_NAMED = 5  # nodes that one message names before it counts the rest
 
 
@@ -52,6 +53,11 @@ class Node:
         object.__setattr__(self, "names", MappingProxyType(dict(sorted(self.names.items()))))
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """All that is written in the node besides its id, its name and the ids of others."""
+        return (*self.aliases, *self.names, *self.names.values(), self.description, self.replaced_by or "")
+
+    @property
     def other_names(self) -> tuple[str, ...]:
         """What the node may be called besides its name: its aliases, and its names by locale, tidied."""
         return tuple(sorted({*self.aliases, *map(tidy, self.names.values())} - {self.name, ""}))
@@ -61,7 +67,8 @@ class Taxonomy:
     """Nodes joined by is-a edges; leaves may lie at different levels, and a node may have several parents.
 
     Raises TaxonomyError, naming the nodes (and the lines, where the nodes carry them), on: no node at all, a blank id
-    or name, a duplicate id, an unknown parent, a self edge, a cycle, two siblings of one name, more than 1,000 levels.
+    or name, a duplicate id, an unknown parent, a self edge, a cycle, two siblings of one name, more than 1,000 levels,
+    ids that are longer together than MAX_ID_SIGNS, a NUL, half a surrogate pair.
     """
 
     def __init__(self, nodes: Iterable[Node], source: str = "taxonomy") -> None:
@@ -178,11 +185,17 @@ class Taxonomy:
 
     def _index(self, nodes: Iterable[Node]) -> dict[str, Node]:
         found: dict[str, Node] = {}
+        signs = 0
         for node in nodes:
+            signs += len(node.id) + sum(map(len, node.parents)) + sum(map(len, node.part_of))
+            if signs > MAX_ID_SIGNS:
+                raise TaxonomyError(f"ids of more than {MAX_ID_SIGNS} characters in all", source=self.source)
             if not node.id:
                 raise TaxonomyError(f"the node named {node.name!r}{_line(node)} has a blank id", source=self.source)
             if not node.name:
                 raise TaxonomyError(f"node {node.id!r}{_line(node)} has a blank name", source=self.source)
+            if wrong := _unwritable(node):
+                raise TaxonomyError(f"node {node.id!r}{_line(node)} holds {wrong}", source=self.source)
             if node.id in found:
                 both = f"{_line(found[node.id])} and again{_line(node)}".strip()
                 raise TaxonomyError(f"duplicate id {node.id!r} {both}".rstrip(), source=self.source)
@@ -244,6 +257,16 @@ class Taxonomy:
                 raise TaxonomyError(f"two siblings named {name!r} {where}: {ids}", source=self.source)
 
 
+def _unwritable(node: Node) -> str | None:
+    """What a node holds that no file and no database can; None for nothing."""
+    texts = "".join((node.id, node.name, *node.texts))
+    if "\0" in texts:
+        return "a NUL"
+    if not texts.isascii() and any("\ud800" <= sign <= "\udfff" for sign in texts):
+        return "a lone surrogate, which is no Unicode text"
+    return None
+
+
 def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for key, value in pairs:
@@ -253,7 +276,8 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
 
 def tidy(text: str) -> str:
     """The text in Unicode NFC, stripped, with one space for any white space inside: the form of ids and names."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    tidied = " ".join(unicodedata.normalize("NFC", text).split())
+    return text if text == tidied else tidied  # so that references share their text with the id
 
 
 def split_path(text: str) -> tuple[str, ...]:

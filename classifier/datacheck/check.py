@@ -19,7 +19,7 @@ from classifier.datacheck.production import production_images
 from classifier.errors import ContradictionError, ManifestError, MissingImageError, UnknownNodeError
 from classifier.progress import Progress, silent
 from taxonomy import Hierarchy, Taxonomy
-from taxonomy.formats.notes import collect_notes
+from taxonomy.formats.doubts.notes import collect_notes
 
 _HELD_OUT_FIRST = ("test", "val", "train")  # a model is not as sure of images that it was not trained on
 

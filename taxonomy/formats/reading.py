@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.decoding import MAX_FILE_BYTES, decode, read_bytes, read_text
+from taxonomy.formats.doubts.lookalikes import name_warnings
+from taxonomy.formats.doubts.notes import collect_notes, note
+from taxonomy.formats.doubts.refusals import what_was_seen
+from taxonomy.formats.doubts.shape import shape_warnings
 from taxonomy.formats.folder import taxonomy_of_folder
 from taxonomy.formats.json.text import forget_json, load_json
-from taxonomy.formats.lookalikes import name_warnings
-from taxonomy.formats.notes import collect_notes, note
 from taxonomy.formats.protocol import Format, TextFormat
-from taxonomy.formats.refusals import what_was_seen
 from taxonomy.formats.registry import Candidate, format_names, get_format, is_builtin, rank_formats
-from taxonomy.formats.shape import shape_warnings
 from taxonomy.formats.tables.workbook import is_workbook, workbook_text
+from taxonomy.formats.text.decoding import MAX_FILE_BYTES, decode, read_bytes, read_text
 from taxonomy.graph import Taxonomy
 
 __all__ = [
@@ -78,7 +78,7 @@ def _read_best(ranked: list[Candidate], text: str, path: Path) -> tuple[Taxonomy
         )
     best = ranked[0]
     try:
-        return _parse(best.format, text, path), best.format.name
+        taxonomy = _parse(best.format, text, path)
     except TaxonomyError as error:
         others = [each for each in ranked[1:] if each.score > best.score - _CLOSE and is_builtin(best.format)]
         for other in others:
@@ -90,6 +90,30 @@ def _read_best(ranked: list[Candidate], text: str, path: Path) -> tuple[Taxonomy
                 note(f"read as {other.format.name}, because as {best.format.name} it is refused: {error}")
                 return taxonomy, other.format.name
         raise error from None
+    _tell_other_reading(taxonomy, ranked, text, path)
+    return taxonomy, best.format.name
+
+
+def _tell_other_reading(taxonomy: Taxonomy, ranked: list[Candidate], text: str, path: Path) -> None:
+    """Note a reading that fits nearly as well and says something else; any that does where this one looks odd."""
+    best = ranked[0]
+    odd = shape_warnings(taxonomy)
+    for other in ranked[1:] if is_builtin(best.format) else ():
+        if not odd and other.score <= best.score - _CLOSE:
+            continue
+        try:
+            with collect_notes():  # the doubts of a reading that is not taken
+                second = _parse(other.format, text, path)
+        except TaxonomyError:
+            continue
+        if _size(second) != _size(taxonomy) and not (odd and shape_warnings(second)):
+            note(f"read as {best.format.name}, {_size(taxonomy)}; as {other.format.name} it would be {_size(second)}: "
+                 f"--format {other.format.name}")  # fmt: skip
+            return
+
+
+def _size(taxonomy: Taxonomy) -> str:
+    return f"{len(taxonomy)} nodes and {taxonomy.graph.number_of_edges()} edges"
 
 
 def _parse(found: Format, text: str, path: Path) -> Taxonomy:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from taxonomy.errors import TaxonomyError, located, some_of
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
 from taxonomy.formats.vocabulary import NO_PARENT
 from taxonomy.graph import Node, tidy
 
 _MAX_NAMED = 5
+_MAX_KEYS = 50  # of an entry, that its children may know it by
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def _with_ids(records: Sequence[Record]) -> list[Record]:
     wanted = {tidy(ref) for record in records for ref in record.parents} - NO_PARENT
     names = {tidy(record.name) for record in records}
     if wanted and not wanted <= names and not any(record.id for record in records):
-        for key in records[0].keys:
+        for key in islice(records[0].keys, _MAX_KEYS):
             texts = [tidy(record.keys.get(key, "")) for record in records]
             if wanted <= set(texts) and len(set(texts)) == len(texts):
                 return [replace(record, id=text) for record, text in zip(records, texts, strict=True)]
@@ -81,7 +83,8 @@ def _targets(records: Sequence[Record]) -> _Targets:
             twins.add(name)
     refs = {tidy(ref) for record in records for ref in record.parents} - NO_PARENT
     by_id, by_name = len(refs & ids.keys()), len(refs & names.keys())
-    if by_name > by_id:
+    unlike = not by_id and all(map(str.isdecimal, ids)) and not any(map(str.isdecimal, refs))  # words, not numbers
+    if by_name > by_id or (refs and unlike):
         return _Targets(names, frozenset(twins), by_name=True)
     return _Targets(ids, frozenset(), by_name=bool(refs) and by_id == by_name and all(r.id == r.name for r in records))
 

@@ -33,7 +33,7 @@ _MODULES = {
     "tiers": "tables.tiers",
     "path-column": "tables.path_column",
     "edge-list": "tables.edge_list",
-    "path-lines": "tables.path_lines",
+    "path-lines": "paths.path_lines",
     "outline": "outlines.indented",
     "newick": "outlines.newick",
     "graphviz": "outlines.graphviz",

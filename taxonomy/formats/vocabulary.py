@@ -128,6 +128,8 @@ _NO_CHILDREN = frozenset(
     ]
 )
 _PARTS = ("part", "parts")
+_EDGE_PAIRS = (("superclass", "subclass"), ("hypernym", "hyponym"), ("parent", "child"), ("parent", "sub"),
+               ("parent", "subcategory"), ("coarse", "fine"))  # fmt: skip
 _OTHERS: Mapping[str, tuple[str, ...]] = {
     "aliases": _ALIASES,
     "names": ("names", "translations"),
@@ -238,7 +240,7 @@ def edge_columns(titles: Sequence[str]) -> tuple[int, int] | None:
     for above, below in (("source", "target"), ("from", "to"), ("src", "dst"), ("head", "tail"), ("start", "end")):
         if above in titles and below in titles:
             return titles.index(above), titles.index(below)
-    for above, below in (("superclass", "subclass"), ("hypernym", "hyponym"), ("parent", "child")):
+    for above, below in _EDGE_PAIRS:
         up = [place for place, title in enumerate(titles) if title.split()[:1] in ([above], [f"{above}s"])]
         down = [place for place, title in enumerate(titles) if title.split()[:1] in ([below], [f"{below}s"])]
         if up and down:

@@ -66,7 +66,7 @@ class WebSource:
             length = _header(response, b"content-length")
             if length is not None and length.isdecimal():
                 allowance.refuse_larger(int(length))
-            yield from _unpacked(response.iter_stream(), _header(response, b"content-encoding") or "", allowance)
+            yield from unpacked(response.iter_stream(), _header(response, b"content-encoding") or "", allowance)
 
     def _answer(self, stack: ExitStack, url: httpx2.URL) -> httpcore2.Response:
         """The first answer that is no redirect."""
@@ -176,7 +176,7 @@ def _require_ok(status: int) -> None:
     raise AccessDeniedError(said)
 
 
-def _unpacked(body: Iterable[bytes], encoding: str, allowance: Allowance) -> Iterator[bytes]:
+def unpacked(body: Iterable[bytes], encoding: str, allowance: Allowance) -> Iterator[bytes]:
     """The body, unpacked where it was packed without being asked for, never more than a piece at a time.
 
     Of an encoding that is not known the body is taken as it is. Packed bytes count as well as unpacked ones; what

@@ -118,7 +118,7 @@ def _pairs(
     pairs = _beside(row, since)
     mine, its = aliased(DecisionRow), aliased(DecisionRow)
     query = (
-        select(cast(mine.prediction, Text), cast(its.prediction, Text))
+        select(cast(mine.prediction, Text).label("acting"), cast(its.prediction, Text).label("shadow"))
         .select_from(pairs)
         .join(mine, mine.job_id == pairs.c.acting_id)
         .join(its, its.job_id == pairs.c.shadow_id)

@@ -45,7 +45,7 @@ def select_cases() -> _Cases:
     """Jobs that succeeded, without those of shadows; which of them, the caller adds."""
     columns = JobRow.id, TenantRow.name, AssetRow.name, JobRow.details, JobRow.finished_at
     return (
-        select(*columns, cast(DecisionRow.prediction, Text))
+        select(*columns, cast(DecisionRow.prediction, Text).label("answer"))
         .join(DecisionRow, DecisionRow.job_id == JobRow.id)
         .join(AssetRow, AssetRow.id == JobRow.asset_id)
         .join(TenantRow, TenantRow.id == JobRow.tenant_id)

@@ -15,6 +15,7 @@ from taxonomy.formats.vocabulary import (
 
 _MAX_ENVELOPES = 5  # one inside the other
 _SAMPLE = 50
+_MAX_KEYS = 1000  # of an entry; an object of more is a mapping of names
 
 
 class Keys(NamedTuple):
@@ -34,7 +35,9 @@ class Keyed(NamedTuple):
 
 
 def keys_of(entry: dict[str, Any]) -> Keys:
-    """The roles of an entry's keys, by their words and, for children, by what they hold."""
+    """The roles of an entry's keys, by their words and, for children, by what they hold; of too many keys none."""
+    if len(entry) > _MAX_KEYS:
+        return Keys({}, (), (), ())
     written = tuple(entry)
     holds = tuple(key for key in written if isinstance(entry[key], (list, dict)))
     scalars = [key for key in written if not isinstance(entry[key], list)]

@@ -11,10 +11,11 @@ from typing import Any
 from taxonomy.errors import TaxonomyError, located
 from taxonomy.formats.json.collection import Keyed, find_entries, keys_of, links, scalars_of
 from taxonomy.formats.json.text import load_json, try_json
+from taxonomy.formats.paths.ids import PathIds
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.records import Record, link, own_parents_dropped
 from taxonomy.formats.vocabulary import plain
-from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Taxonomy, tidy
+from taxonomy.graph import MAX_LEVELS, Taxonomy, tidy
 
 _NESTED_SCORE, _NODES_SCORE, _FLAT_SCORE = 0.9, 0.88, 0.3
 _PREFERRED = ("en", "en-us", "en-gb")
@@ -62,7 +63,9 @@ def taxonomy_of_value(value: Any, source: str) -> Taxonomy:
     if found is None:
         raise TaxonomyError("expected entries with names, and children or parents", source=source)
     entries = _walk(found, source)
-    return Taxonomy(link(own_parents_dropped(_records(entries, source)), source), source)
+    with located(source):
+        records = _records(entries, source)
+    return Taxonomy(link(own_parents_dropped(records), source), source)
 
 
 def _walk(roots: list[Keyed], source: str) -> list[Entry]:
@@ -75,7 +78,7 @@ def _walk(roots: list[Keyed], source: str) -> list[Entry]:
         top += above is None
         if level > MAX_LEVELS:
             raise TaxonomyError(f"nested more than {MAX_LEVELS} levels deep", source=source)
-        where = f"under {found[above].name!r}" if above is not None else f"node {top}"
+        where = f"under {found[above].name[:60]!r}" if above is not None else f"node {top}"
         with located(source, part=where):
             entry = _read(key, value, Entry("", "", above, is_part, top))
             held = {part: _held(value, entry, is_part=part) for part in (True, False)}
@@ -161,7 +164,7 @@ def _records(entries: list[Entry], source: str) -> list[Record]:
         entries = [*entries, *(Entry(each, "", place, is_part=False, number=entry.number)
                                for place, entry in enumerate(entries) for each in entry.below)]  # fmt: skip
     known = _known(entries)
-    flat = all(entry.above is None for entry in entries)
+    flat = all(entry.above is None for entry in entries) and not (by_reference or by_name)
     records = [_record(entry, node_id, known, flat=flat) for entry, node_id in zip(entries, known, strict=True)]
     if by_reference or by_name:
         records += _of_references(entries, known, ids if by_reference else names, source)
@@ -175,11 +178,14 @@ def _known(entries: list[Entry]) -> list[str]:
     if plain_names and not all(e.above is None for e in entries):
         plain_names = not {e.name for e in nameless} & {e.given_id for e in entries if e.given_id}
     known: list[str] = []
+    made = PathIds()
     for entry in entries:
+        if entry.above is not None:
+            made.refer(known[entry.above])
         if entry.given_id or plain_names or entry.above is None:
             known.append(entry.given_id or entry.name)
         else:
-            known.append(f"{known[entry.above]}{PATH_SEPARATOR}{entry.name}")
+            known.append(made.below(known[entry.above], entry.name))
     return known
 
 

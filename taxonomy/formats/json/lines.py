@@ -5,6 +5,8 @@ from itertools import islice
 from typing import Any
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.json import table
+from taxonomy.formats.json.collection import find_entries, links
 from taxonomy.formats.json.entries import taxonomy_of_value
 from taxonomy.formats.json.text import has_lone_surrogate, parse_json
 from taxonomy.formats.protocol import TextFormat
@@ -37,6 +39,9 @@ def parse(text: str, source: str) -> Taxonomy:
         entries.append(entry)
     if has_lone_surrogate(entries):
         raise TaxonomyError("a lone surrogate, which is no Unicode text", source=source)
+    found = find_entries(entries)
+    if table.score(entries) and (found is None or not any(links(found))):
+        return table.taxonomy_of_rows(entries, source)
     return taxonomy_of_value(entries, source)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.doubts.notes import note
 from taxonomy.formats.json.collection import find_entries
 from taxonomy.formats.json.text import load_json, try_json
-from taxonomy.formats.notes import note
+from taxonomy.formats.paths.separators import find_separator, split_names
+from taxonomy.formats.paths.tree import taxonomy_of_paths
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.paths import taxonomy_of_paths
-from taxonomy.formats.tables.separators import find_separator, split_names
 from taxonomy.graph import MAX_LEVELS, Node, Taxonomy, tidy
 
 _SCORE, _FLAT_SCORE = 0.7, 0.3

@@ -10,7 +10,7 @@ from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables import path_column, tiers
 from taxonomy.formats.tables.delimited import find_header
 from taxonomy.formats.tables.levels import level_columns
-from taxonomy.formats.vocabulary import is_parent, plain
+from taxonomy.formats.vocabulary import is_parent, path_strength, plain
 from taxonomy.graph import Taxonomy
 
 _MAX_KEYS = 100
@@ -18,7 +18,12 @@ _MAX_KEYS = 100
 
 def detect(text: str) -> float:
     """How well the rows fit a table of levels or of paths."""
-    table = _table(try_json(text))
+    return score(try_json(text))
+
+
+def score(value: Any) -> float:
+    """How well rows fit, in [0, 1]."""
+    table = _table(value)
     if table is None:
         return 0.0
     return tiers.detect(table) if find_header(table, level_columns) is not None else path_column.detect(table)
@@ -26,7 +31,12 @@ def detect(text: str) -> float:
 
 def parse(text: str, source: str) -> Taxonomy:
     """Build the tree. Raises TaxonomyError."""
-    table = _table(load_json(text, source))
+    return taxonomy_of_rows(load_json(text, source), source)
+
+
+def taxonomy_of_rows(value: Any, source: str) -> Taxonomy:
+    """Build the tree of a list of flat objects. Raises TaxonomyError."""
+    table = _table(value)
     if table is None:
         raise TaxonomyError("expected a list of flat objects", source=source)
     if find_header(table, level_columns) is not None:
@@ -41,6 +51,8 @@ def _table(value: Any) -> str | None:
     if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
         return None
     keys = list(dict.fromkeys(key for row in value[:1000] for key in row))
+    if len(keys) == 1 and path_strength(plain(keys[0])):
+        keys.append("count")  # a table has two columns
     if not 1 < len(keys) <= _MAX_KEYS or any(is_parent(plain(key)) for key in keys):
         return None
     if any(isinstance(each, (list, dict)) for row in value for each in row.values()):

@@ -19,6 +19,10 @@ _KEY_LINE = re.compile(r"^\s*(?:- +)*(?:[^\s#:\-\"'][^\n]*?|\"[^\"\n]*\"|'[^'\n]
 _ITEM_LINE = re.compile(r"^\s*- ")
 
 
+class YamlBoundError(TaxonomyError):
+    """YAML that is deeper or larger, with its aliases written out, than any taxonomy."""
+
+
 def detect(text: str) -> float:
     """Whether every line that counts is a key or an item, one at least a key, and the whole is a tree of names."""
     if text.lstrip()[:1] in ("{", "[", "<", "@", "") or len(text) > MAX_BYTES:
@@ -30,6 +34,8 @@ def detect(text: str) -> float:
         return 0.0
     try:
         value = load_yaml(text, "")
+    except YamlBoundError:
+        return _SCORE  # YAML without doubt, which `parse` refuses for what it is
     except TaxonomyError:
         return 0.3 if text.startswith(("---", "%YAML")) or told == len(lines) else 0.0
     entries = find_entries(value)
@@ -75,13 +81,15 @@ def _refuse_bombs(yaml: Any, text: str, loader: Any, source: str) -> None:  # no
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
-                raise TaxonomyError(f"the alias *{event.anchor:.40} holds itself, or nothing", source=source, line=line)
+                raise YamlBoundError(
+                    f"the alias *{event.anchor:.40} holds itself, or nothing", source=source, line=line
+                )
             open_[-1] = (open_[-1][0], open_[-1][1] + sizes[event.anchor])
         elif isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, 1))
             sizes.pop(event.anchor, None)
             if len(open_) > MAX_DEPTH:
-                raise TaxonomyError(f"YAML nested more than {MAX_DEPTH} levels deep", source=source, line=line)
+                raise YamlBoundError(f"YAML nested more than {MAX_DEPTH} levels deep", source=source, line=line)
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, size = open_.pop()
             if anchor:
@@ -92,7 +100,7 @@ def _refuse_bombs(yaml: Any, text: str, loader: Any, source: str) -> None:  # no
             if event.anchor:
                 sizes[event.anchor] = 1
         if open_[-1][1] > MAX_VALUES:
-            raise TaxonomyError(
+            raise YamlBoundError(
                 f"YAML of more than {MAX_VALUES} values once its aliases are written out", source=source, line=line
             )
 

@@ -5,15 +5,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy, tidy
 
 _HEAD = re.compile(
-    r"\s*(?:(?://|#)[^\n]*\s*|/\*.*?\*/\s*)*(?:strict\s+)?(?:di)?graph\b[^{;]{0,200}\{", re.DOTALL | re.IGNORECASE
+    r"\s*(?:(?://|#)[^\n]*+\s*+|/\*(?>.*?\*/)\s*+)*+(?:strict\s+)?(?:di)?graph\b[^{;]{0,200}\{",
+    re.DOTALL | re.IGNORECASE,
 )
 _TOKEN = re.compile(
     r"\s+|//[^\n]*|\#[^\n]*|/\*.*?\*/|(?P<edge>->|--)|(?P<sign>[{}\[\]=;,:+])|\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|"
@@ -24,8 +25,39 @@ _DEFAULTS = frozenset({"node", "edge", "graph"})
 _EXTRA = ("aliases", "names", "description", "replaced_by", "assignable", "deprecated")
 _SCORE = 0.95
 
-Attributes = dict[str, str]
-Token = tuple[str, str, int]  # kind, text, line
+_MAX_EDGES = 5_000_000  # groups make the product of their sizes
+_BREAKS = {"n": " ", "l": " ", "r": " ", "G": "", '"': '"', "\\": "\\"}
+
+
+class Token(NamedTuple):
+    """A piece of DOT: an edge, a sign, a word, or a quoted or HTML text as it is written."""
+
+    kind: str
+    text: str
+    line: int
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it may name something."""
+        return self.kind in ("word", "quoted", "html")
+
+    @property
+    def plain(self) -> str:
+        """The text without its quoting."""
+        if self.kind != "quoted":
+            return self.text
+        return re.sub(r"\\(.)", lambda found: found[1] if found[1] in '"\\' else found[0], self.text)
+
+    def label(self, name: str) -> str:
+        """The text as the label of a node of that name shows it."""
+        if self.kind != "quoted":
+            return self.text
+        shown = {**_BREAKS, "N": name}
+        return re.sub(r"\\(.)", lambda found: shown.get(found[1], found[0]), self.text)
+
+
+_END = Token("end", "", 0)
+Attributes = dict[str, Token]
 
 
 def write(taxonomy: Taxonomy) -> str:
@@ -60,7 +92,7 @@ def parse(text: str, source: str) -> Taxonomy:
 
 
 class _Reader:
-    """Statements, one after the other; subgraphs are passed through."""
+    """Statements, one after the other; subgraphs are passed through, or are ends of edges."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -68,59 +100,67 @@ class _Reader:
         self._parents: dict[str, list[str]] = {}
         self._wholes: dict[str, list[str]] = {}
         self._lines: dict[str, int] = {}
+        self._edge_count = 0
+        self._chain: list[list[str]] = []  # the groups of an edge statement; of a node statement one
+        self._groups = 0  # how many subgraphs that are ends of edges are open
+        self._joined = False  # whether an arrow came last
 
-    def read(self, tokens: list[Token]) -> None:  # noqa: C901, PLR0912 (one branch a kind of token)
+    def read(self, tokens: list[Token]) -> None:
         """Read all statements. Raises TaxonomyError."""
-        chain: list[list[str]] = []  # the groups of an edge statement; of a node statement one
-        groups: list[int] = []  # where subgraphs that are ends of edges began in the chain
-        place, joined = 0, False
+        place = 0
         while place < len(tokens):
-            kind, text, line = tokens[place]
-            place += 1
-            if kind == "id" and text in _DEFAULTS and not chain and place < len(tokens) and tokens[place][1] == "[":
-                _, place = self._read_attributes(tokens, place)
-            elif kind == "id" and text == "subgraph" and not joined:
-                place += place < len(tokens) and tokens[place][0] == "id"
-            elif kind == "id" and place < len(tokens) and tokens[place][:2] == ("sign", "=") and not joined:
-                place += 2  # a setting of the graph
-            elif kind == "id":
-                name = tidy(text)
-                self._attributes.setdefault(name, {})
-                self._lines.setdefault(name, line)
-                if groups and chain:
-                    chain[-1].append(name)
-                elif joined or not chain:
-                    chain.append([name])
-                else:
-                    self._edges(chain, {})
-                    chain = [[name]]
-                joined = False
-            elif kind == "edge":
-                joined = True
-            elif text == ":":
-                place += 1
-            elif text == "{" and joined:
-                groups.append(place)
-                chain.append([])
-                joined = False
-            elif text == "[":
-                attributes, place = self._read_attributes(tokens, place - 1)
-                self._edges(chain, attributes)
-                chain = []
-            elif text == "}" and groups:
-                groups.pop()
-            elif text in ";,}{" and not groups:
-                self._edges(chain, {})
-                chain, joined = [], False
-        self._edges(chain, {})
+            place = self._read_name(tokens, place) if tokens[place].is_name else self._read_sign(tokens, place)
+        self._end({})
+
+    def _read_name(self, tokens: list[Token], place: int) -> int:
+        token, following = tokens[place], tokens[place + 1] if place + 1 < len(tokens) else _END
+        word = token.text.lower() if token.kind == "word" else ""
+        if word in _DEFAULTS and not self._chain and following.text == "[":
+            return self._read_attributes(tokens, place + 1)[1]
+        if word == "subgraph":
+            return place + 1 + following.is_name
+        if following[:2] == ("sign", "=") and not self._joined:
+            return place + 3  # a setting of the graph
+        name = tidy(token.plain)
+        self._attributes.setdefault(name, {})
+        self._lines.setdefault(name, token.line)
+        if self._groups and self._chain:
+            self._chain[-1].append(name)
+        elif self._joined or not self._chain:
+            self._chain.append([name])
+        else:
+            self._end({})
+            self._chain = [[name]]
+        self._joined = False
+        return place + 1
+
+    def _read_sign(self, tokens: list[Token], place: int) -> int:
+        kind, text, _ = tokens[place]
+        if kind == "edge":
+            self._joined = True
+        elif text == ":":
+            return place + 2  # the port of a node
+        elif text == "[":
+            attributes, place = self._read_attributes(tokens, place)
+            self._take(attributes)
+            return place
+        elif text == "{" and self._joined:
+            self._groups += 1
+            self._chain.append([])
+            self._joined = False
+        elif text == "}" and self._groups:
+            self._groups -= 1
+        elif text in ";,}{" and not self._groups:
+            self._end({})
+        return place + 1
 
     def _read_attributes(self, tokens: list[Token], place: int) -> tuple[Attributes, int]:
         found: Attributes = {}
-        line = tokens[place][2]
+        line = tokens[place].line
         place += 1
-        while place < len(tokens) and tokens[place][1:2] != ("]",):
-            if tokens[place][0] == "id" and place + 2 < len(tokens) and tokens[place + 1][:2] == ("sign", "="):
-                found[tokens[place][1].lower()] = tokens[place + 2][1]
+        while place < len(tokens) and tokens[place][:2] != ("sign", "]"):
+            if tokens[place].is_name and place + 2 < len(tokens) and tokens[place + 1][:2] == ("sign", "="):
+                found[tokens[place].plain.lower()] = tokens[place + 2]
                 place += 3
             else:
                 place += 1
@@ -128,28 +168,34 @@ class _Reader:
             raise TaxonomyError("a bracket that is not closed", source=self._source, line=line)
         return found, place + 1
 
-    def _edges(self, chain: list[list[str]], attributes: Attributes) -> None:
+    def _take(self, attributes: Attributes) -> None:
+        """Attributes end a statement, but not inside a group, where they are those of its last node."""
+        if self._groups and self._chain and self._chain[-1]:
+            self._attributes[self._chain[-1][-1]].update(attributes)
+        else:
+            self._end(attributes)
+
+    def _end(self, attributes: Attributes) -> None:
+        chain, self._chain, self._joined = self._chain, [], False
         if len(chain) == 1:
             for name in chain[0]:
                 self._attributes[name].update(attributes)
-        is_part = attributes.get("label") == "part" and attributes.get("style") == "dashed"
-        above = self._wholes if is_part else self._parents
+        said = {key: token.plain for key, token in attributes.items()}
+        above = self._wholes if (said.get("label"), said.get("style")) == ("part", "dashed") else self._parents
         for ups, downs in pairwise(chain):
+            self._edge_count += len(ups) * len(downs)
+            if self._edge_count > _MAX_EDGES:
+                raise TaxonomyError(f"more than {_MAX_EDGES} edges", source=self._source)
             for down in downs:
                 above.setdefault(down, []).extend(ups)
 
     def nodes(self) -> Iterator[Node]:
-        """The nodes. Raises TaxonomyError on a comment of ours that was changed into something else."""
+        """The nodes, with the fields that a comment of ours gives."""
         for name, attributes in self._attributes.items():
-            label = re.sub(r"\\[nlrG]", " ", attributes.get("label", "")).strip()
-            node = Node(
-                name,
-                name if label in ("", "\\N") else label,
-                tuple(self._parents.get(name, ())),
-                part_of=tuple(self._wholes.get(name, ())),
-                line=self._lines[name],
-            )
-            yield replace(node, **_fields(attributes.get("comment", "")))
+            label = attributes["label"].label(name).strip() if "label" in attributes else ""
+            parents, wholes = self._parents.get(name, ()), self._wholes.get(name, ())
+            node = Node(name, label or name, tuple(parents), part_of=tuple(wholes), line=self._lines[name])
+            yield replace(node, **_fields(attributes["comment"].plain if "comment" in attributes else ""))
 
 
 def _tokens(text: str, place: int, source: str) -> Iterator[Token]:
@@ -161,20 +207,14 @@ def _tokens(text: str, place: int, source: str) -> Iterator[Token]:
             raise TaxonomyError(f"not DOT: {text[place : place + 20]!r}", source=source, line=line)
         place = match.end()
         kind = match.lastgroup
-        if kind in ("edge", "sign"):
-            undirected |= match[0] == "--"
-            yield str(kind), match[0], line
-        elif kind == "quoted":
-            yield "id", re.sub(r"\\(.)", _unescaped, match["quoted"].replace("\\\n", "")), line
+        undirected |= kind == "edge" and match[0] == "--"
+        if kind == "quoted":
+            yield Token(kind, match[kind].replace("\\\n", ""), line)
         elif kind is not None:
-            yield "id", match[0].strip("<>"), line
+            yield Token(kind, match[0].strip("<>") if kind == "html" else match[0], line)
         line += match[0].count("\n")
     if undirected:
         note("edges without a direction were read as parent -- child")
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    return match[1] if match[1] in '"\\' else match[0]
 
 
 def _extra(node: Node) -> dict[str, Any]:

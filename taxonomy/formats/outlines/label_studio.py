@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from taxonomy.errors import TaxonomyError
+from taxonomy.errors import TaxonomyError, located
+from taxonomy.formats.paths.ids import PathIds
 from taxonomy.formats.protocol import TextFormat
+from taxonomy.formats.text.xml_text import Element, elements, is_xml
 from taxonomy.formats.vocabulary import id_strength, name_strength, plain
-from taxonomy.formats.xml_text import Element, elements, is_xml
-from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy, tidy
+from taxonomy.graph import Node, Taxonomy, tidy
 
 _SCORE, _OTHER_SCORE = 0.95, 0.4
 _RDF = ("<rdf:", "w3.org/1999/02/22-rdf-syntax-ns", "<html", "<!DOCTYPE html")
@@ -32,11 +33,13 @@ def parse(text: str, source: str) -> Taxonomy:
         raise TaxonomyError("no element with a name, label, text or value", source=source)
     above: list[tuple[int, str, str]] = []  # depth, path, id
     nodes: list[Node] = []
+    made = PathIds()
     for element in chosen:
         name, given = _name(element), _id(element)
         while above and above[-1][0] >= element.depth:
             above.pop()
-        path = f"{above[-1][1]}{PATH_SEPARATOR}{name}" if above else name
+        with located(source, element.line):
+            path = made.below(above[-1][1] if above else None, name)
         alias = tidy(element.attributes.get("alias", ""))
         node_id = given or path
         parents = (above[-1][2],) if above else ()

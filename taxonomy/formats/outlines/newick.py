@@ -3,10 +3,11 @@
 import re
 from collections import Counter
 
-from taxonomy.errors import TaxonomyError
-from taxonomy.formats.notes import note
+from taxonomy.errors import TaxonomyError, located
+from taxonomy.formats.doubts.notes import note
+from taxonomy.formats.paths.ids import PathIds
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy, tidy
+from taxonomy.graph import MAX_LEVELS, Node, Taxonomy, tidy
 
 _TOKEN = re.compile(
     r"\s+|\[[^\]]*\]|'(?:[^']|'')*'|\"[^\"]*\"|[(),;]|:[^(),;\[\]]*|[^\s()\[\],:;'\"]+(?:[ ]+[^\s()\[\],:;'\"]+)*"
@@ -16,7 +17,7 @@ _SCORE = 0.92
 
 def detect(text: str) -> float:
     """Whether it begins with a bracket, ends with a semicolon, and its brackets add up."""
-    body = re.sub(r"\[[^\]]*\]", "", text[:1_000_000]).strip() if text.lstrip()[:1] in ("(", "[") else ""
+    body = re.sub(r"\[[^\[\]]*\]", "", text[:1_000_000]).strip() if text.lstrip()[:1] in ("(", "[") else ""
     is_whole = body.startswith("(") and text.rstrip().endswith(";") and text.count("(") == text.count(")")
     return _SCORE if is_whole else 0.0
 
@@ -43,11 +44,13 @@ def _nodes(rows: list[tuple[str, int | None]], counts: Counter[str], source: str
         if not names[place]:
             raise TaxonomyError("a leaf without a name", source=source)
     known: dict[int, str] = {}
+    made = PathIds()
     nodes = []
     for place in range(len(rows) - 1, -1, -1):
         above = rows[place][1]
         unique = counts[names[place]] == 1
-        known[place] = names[place] if unique or above is None else f"{known[above]}{PATH_SEPARATOR}{names[place]}"
+        with located(source):
+            known[place] = made.below(None if unique or above is None else known[above], names[place])
         nodes.append(Node(known[place], names[place], (known[above],) if above is not None else ()))
     return nodes
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.graph import Node, Taxonomy
 
@@ -75,7 +75,7 @@ def _terms(text: str) -> Iterator[tuple[int, Tags]]:
             continue
         tag = _TAG.match(line)
         if tags is not None and tag and not line.startswith("!"):
-            value = tag[2] if tag[2].startswith('"') else re.split(r"\s+!(?:\s|$)|\s+\{", tag[2], maxsplit=1)[0]
+            value = tag[2] if tag[2].startswith('"') else re.split(r"(?<!\s)\s+(?:!(?:\s|$)|\{)", tag[2], maxsplit=1)[0]
             if value.strip():
                 tags.setdefault(tag[1], []).append(value.strip())
     if tags is not None:

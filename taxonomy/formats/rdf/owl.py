@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
 from taxonomy.graph import Node, Taxonomy
 
 if TYPE_CHECKING:

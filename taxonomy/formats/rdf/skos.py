@@ -19,7 +19,7 @@ from taxonomy.formats.json.text import load_json
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.rdf import owl
 from taxonomy.formats.rdf.guards import MAX_NESTING, refuse_entities, refuse_nesting, refuse_remote
-from taxonomy.formats.xml_text import elements, is_xml
+from taxonomy.formats.text.xml_text import elements, is_xml
 from taxonomy.graph import Node, Taxonomy
 
 if TYPE_CHECKING:

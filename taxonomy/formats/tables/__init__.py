@@ -1,1 +1,1 @@
-"""Taxonomies in lines and columns: paths, levels, edges, nodes with their parents' ids, labels.csv. No JSON."""
+"""Taxonomies in columns: levels, edges, nodes with their parents' ids, labels.csv. No JSON."""

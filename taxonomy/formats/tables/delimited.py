@@ -10,11 +10,23 @@ from typing import Generic, NamedTuple, TypeVar
 from taxonomy.errors import TaxonomyError
 from taxonomy.formats.vocabulary import plain
 
-__all__ = ["DELIMITERS", "Header", "Row", "find_header", "first_rows", "no_table", "plain", "read_rows", "sample_rows"]
+__all__ = [
+    "DELIMITERS",
+    "MAX_COLUMNS",
+    "Header",
+    "Row",
+    "find_header",
+    "first_rows",
+    "no_table",
+    "plain",
+    "read_rows",
+    "sample_rows",
+]
 
 DELIMITERS = ("\t", ",", ";", "|")
 _HEADER_ROWS = 8  # a header is looked for in the first rows: some files have a title above it
 _SAMPLE_LINES = 5000
+MAX_COLUMNS = 1000  # of a row that may be a header
 _MAX_FIELD = 2**24  # characters in one cell
 
 T = TypeVar("T")
@@ -77,9 +89,15 @@ def find_header(text: str, columns_of: Callable[[tuple[str, ...]], T | None]) ->
     if no_table(text):
         return None
     for delimiter in DELIMITERS:
-        for row in first_rows(text, delimiter):
-            titles = tuple(plain(title) for title in row.cells)
-            columns = columns_of(titles) if len(titles) > 1 else None
+        rows = first_rows(text, delimiter)
+        for row in rows:
+            titles = _titles(row)
+            columns = columns_of(titles) if 1 < len(titles) <= MAX_COLUMNS else None
             if columns is not None:
-                return Header(delimiter, row.line, titles, columns)
+                line = next((each.line for each in rows if each.line > row.line and _titles(each) == titles), row.line)
+                return Header(delimiter, line, titles, columns)  # the later one, where a comment says it before
     return None
+
+
+def _titles(row: Row) -> tuple[str, ...]:
+    return tuple(plain(title) for title in row.cells)

@@ -1,17 +1,19 @@
 """Two columns without a header, parent and child; the other way round where only that makes a tree."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
+from taxonomy.formats.paths.separators import find_separator
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables.delimited import Row, no_table, read_rows, sample_rows
-from taxonomy.formats.tables.separators import find_separator
 from taxonomy.formats.tables.untitled import is_image
 from taxonomy.formats.vocabulary import edge_columns, plain
 from taxonomy.graph import Node, Taxonomy, tidy
 
 _COLUMNS = 2
+_NUMBER = re.compile(r"[A-Za-z]?\d+(?:\.\d+)?")  # with a letter: n01440764, Q42
 _DELIMITERS = ("\t", ",", ";")
 _SCORE, _SPACE_SCORE = 0.6, 0.5
 
@@ -114,7 +116,7 @@ def _is_index(left: Sequence[str], right: Sequence[str]) -> bool:
 
 
 def _is_numbers(column: Sequence[str]) -> bool:
-    return bool(column) and all(cell.replace(".", "", 1).isdecimal() for cell in column)
+    return bool(column) and all(_NUMBER.fullmatch(cell) for cell in column)
 
 
 FORMAT = TextFormat("edge-list", detect, parse)

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.doubts.notes import note
 from taxonomy.formats.json.text import load_json
-from taxonomy.formats.notes import note
+from taxonomy.formats.paths.separators import find_separator, split_names
+from taxonomy.formats.paths.tree import taxonomy_of_paths
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables.delimited import DELIMITERS, plain
 from taxonomy.formats.tables.exports import is_export, rows_of_export
-from taxonomy.formats.tables.paths import taxonomy_of_paths
-from taxonomy.formats.tables.separators import find_separator, split_names
 from taxonomy.graph import PATH_SEPARATOR, Taxonomy, split_path
 
 _HEADER_HINT = "expected a header with 'image' and 'path' or 'node' (and 'split', 'weight' if you like)"

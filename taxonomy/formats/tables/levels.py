@@ -40,6 +40,7 @@ RANKS = [
 ]
 _SURE_RANKS = frozenset(["kingdom", "phylum", "order", "genus", "species"])
 _RANK_ALIASES = {"specific epithet": "species", "infraspecific epithet": "subspecies", "specificepithet": "species"}
+_SCIENTIFIC = ("scientific name", "canonical name")
 _WORDS = frozenset(
     [
         "category",
@@ -209,6 +210,10 @@ def _ranks(titles: Sequence[str]) -> Found:
         rank = _RANK_ALIASES.get(title) or (words[0] if words and words[1:] in ([], ["name"], ["scientific"]) else "")
         if rank in RANKS:
             found.setdefault(rank, place)
+    if "genus" in found and "species" not in found:  # a scientific name says the species where no column does
+        scientific = next((place for place, title in enumerate(titles) if title in _SCIENTIFIC), None)
+        if scientific is not None:
+            found["species"] = scientific
     ordered = [rank for rank in RANKS if rank in found]
     places = tuple(found[rank] for rank in ordered)
     sure = len(_SURE_RANKS & found.keys())

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.paths.separators import find_separator, split_names
+from taxonomy.formats.paths.tree import taxonomy_of_paths
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.delimited import DELIMITERS, Row, no_table, read_rows, sample_rows
-from taxonomy.formats.tables.paths import taxonomy_of_paths
-from taxonomy.formats.tables.separators import find_separator, split_names
+from taxonomy.formats.tables.delimited import DELIMITERS, MAX_COLUMNS, Row, no_table, read_rows, sample_rows
 from taxonomy.formats.vocabulary import field_columns, is_parent, name_strength, path_strength, plain
 from taxonomy.graph import Taxonomy, tidy
 
@@ -61,7 +61,7 @@ def _layout(text: str) -> _Layout | None:
 
 def _columns(titles: tuple[str, ...], rows: list[Row], delimiter: str) -> tuple[int, str] | None:
     """(the column of paths, what separates their names), where the titles are a header."""
-    if len(titles) < 2 or not rows or any(is_parent(title) for title in titles):  # noqa: PLR2004 (else path-lines)
+    if not 1 < len(titles) <= MAX_COLUMNS or not rows or any(is_parent(title) for title in titles):  # one: path-lines
         return None
     if not any(path_strength(title) or name_strength(title) or title == "id" for title in titles):
         return None

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from taxonomy.errors import TaxonomyError
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
+from taxonomy.formats.paths.tree import taxonomy_of_paths
 from taxonomy.formats.protocol import TextFormat
 from taxonomy.formats.tables.delimited import DELIMITERS, Header, Row, find_header, no_table, read_rows, sample_rows
 from taxonomy.formats.tables.levels import Levels, level_columns
-from taxonomy.formats.tables.paths import taxonomy_of_paths
 from taxonomy.formats.tables.untitled import untitled_levels
 from taxonomy.graph import Taxonomy, tidy
 
@@ -104,6 +104,8 @@ def _paths(rows: Sequence[Row], levels: Levels, source: str) -> Iterator[tuple[R
 
 def _ranked(row: Row, levels: Levels) -> tuple[str, ...]:
     names = tuple(name for column in levels.names if (name := tidy(row.cell(column))))
+    if names[-2:-1] == names[-1:] and names[-1][:1].isupper():  # a scientific name that is that of the genus
+        names = names[:-1]
     common = tidy(row.cell(levels.aliases))
     return names or ((common,) if common else ())
 

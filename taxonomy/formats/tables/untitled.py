@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from taxonomy.formats.paths.separators import find_separator
 from taxonomy.formats.tables.delimited import Row
 from taxonomy.formats.tables.levels import Levels
-from taxonomy.formats.tables.separators import find_separator
 from taxonomy.formats.vocabulary import field_columns, plain
 from taxonomy.graph import tidy
 
@@ -23,10 +23,12 @@ def untitled_levels(rows: Sequence[Row]) -> tuple[Levels, bool] | None:
     if len(rows) < _MIN_ROWS:
         return None
     width = max(len(row.cells) for row in rows)
+    if not _MIN_COLUMNS < width <= _MAX_COLUMNS:
+        return None
     table = [[tidy(row.cell(column)) for column in range(width)] for row in rows]
     has_id = _is_index([cells[0] for cells in table])
     first = int(has_id)
-    if not _MIN_COLUMNS < width <= _MAX_COLUMNS or width - first < _MIN_COLUMNS:
+    if width - first < _MIN_COLUMNS:
         return None
     paths = [cells[first:] for cells in table]
     titles = tuple(plain(cell) for cell in rows[0].cells)

@@ -12,6 +12,7 @@ from random_taxonomies import dags
 from taxonomy import Node, Taxonomy, TaxonomyError, read_taxonomy
 from taxonomy.changes.diff import ChangeKind, diff
 from taxonomy.changes.mapping import NodeMapping, read_mapping
+from taxonomy.formats.registry import get_format
 
 
 def tree(spec: Mapping[str, tuple[str, ...]], **names: str) -> Taxonomy:
@@ -107,6 +108,54 @@ def test_a_name_alone_needs_surroundings() -> None:
     found = diff(before, after).of_old
     assert (found["1"].kind, found["1"].by, found["1"].new) == (ChangeKind.MOVED, "name", ("h",))
     assert found["2"].kind is ChangeKind.REMOVED
+
+
+def without_ids(text: str) -> Taxonomy:
+    """A taxonomy of path lines, whose ids are the paths: all of them change with a name above."""
+    return get_format("path-lines").parse(text, "lines")
+
+
+SHOP = "Shop > Tents > Dome\nShop > Tents > Tunnel\nShop > Boots > Winter\nShop > Boots > Summer\nShop > Gift\n"
+
+
+def test_without_ids_a_renamed_middle_keeps_what_is_below() -> None:
+    """Tents is recognised by what it holds, 0.7 certain; its children by name and place, and nothing is lost."""
+    found = diff(without_ids(SHOP), without_ids(SHOP.replace("Tents", "Shelters"))).of_old
+    assert {old: (c.kind.value, c.new, c.by, c.certainty) for old, c in found.items() if c.by != "id"} == {
+        "Shop > Tents": ("renamed", ("Shop > Shelters",), "content", 0.7),
+        "Shop > Tents > Dome": ("unchanged", ("Shop > Shelters > Dome",), "name and place", 0.8),
+        "Shop > Tents > Tunnel": ("unchanged", ("Shop > Shelters > Tunnel",), "name and place", 0.8),
+    }
+
+
+@pytest.mark.parametrize("root", ["All", "Boots", "Gift"])
+def test_without_ids_a_root_put_above_all_loses_nothing(root: str) -> None:
+    """Whatever it is called; every old node is found again under it, the certainty that of a guess."""
+    before = without_ids(SHOP)
+    after = without_ids("".join(f"{root} > {line}\n" for line in SHOP.splitlines()))
+    found = diff(before, after)
+    assert found.counts[ChangeKind.REMOVED] == 0
+    became = {old: found.target(old) for old in found.of_old}
+    assert became == {node.id: f"{root} > {node.id}" for node in before}
+    assert all(0.6 <= change.certainty <= 0.9 for change in found.of_old.values() if change.by != "id")
+    assert [change.new for change in found.changes if change.kind is ChangeKind.ADDED] == [(root,)]
+
+
+def test_without_ids_both_at_once() -> None:
+    """A root above all and a renamed middle."""
+    after = "".join(f"All > {line.replace('Tents', 'Shelters')}\n" for line in SHOP.splitlines())
+    found = diff(without_ids(SHOP), without_ids(after))
+    assert found.target("Shop > Tents > Dome") == "All > Shop > Shelters > Dome"
+    assert found.target("Shop > Tents") == "All > Shop > Shelters"
+    assert found.counts[ChangeKind.REMOVED] == 0
+
+
+def test_without_ids_two_that_hold_the_same_are_no_match() -> None:
+    """Men's and women's shoes, both renamed: which is which is not guessed."""
+    before = without_ids("Men > Shoes\nMen > Hats\nWomen > Shoes\nWomen > Hats\n")
+    after = without_ids("Herren > Shoes\nHerren > Hats\nDamen > Shoes\nDamen > Hats\n")
+    found = diff(before, after)
+    assert found.counts[ChangeKind.REMOVED] == len(before)
 
 
 @given(dags(), dags(), st.data())

@@ -1,11 +1,14 @@
 """A labels.csv as the source of a taxonomy."""
 
 import json
+from pathlib import Path
 
 import pytest
 from fixture_types import Read, Refusal
 
-from taxonomy.formats.notes import collect_notes
+from taxonomy import read_taxonomy
+from taxonomy.formats.doubts.notes import collect_notes
+from taxonomy.formats.folder import labels_of_folder
 from taxonomy.formats.tables.labels_csv import read_rows
 
 HEADER_HINT = "line 1: expected a header with 'image' and 'path' or 'node' (and 'split', 'weight' if you like), found "
@@ -117,3 +120,35 @@ def test_a_label_studio_export(read: Read) -> None:
         {"image": "a/1.jpg", "path": "Veg"},
     ]
     assert [node.id for node in read(text)] == ["Fruit", "Fruit > Apple", "Veg"]
+
+
+def test_a_coco_file_labels_its_images_by_node() -> None:
+    """One row for each category of an image, however many boxes it has."""
+    coco = {
+        "images": [{"id": 1, "file_name": "1.jpg"}, {"id": 2, "file_name": "2.jpg"}],
+        "annotations": [{"image_id": 1, "category_id": 7}, {"image_id": 1, "category_id": 7},
+                        {"image_id": 1, "category_id": 8}, {"image_id": 2, "category_id": 8}],
+        "categories": [{"id": 7, "name": "apple", "supercategory": "fruit"}, {"id": 8, "name": "pear"}],
+    }  # fmt: skip
+    assert [tuple(row.values()) for _, row in read_rows(json.dumps(coco), "x")] == [
+        ("1.jpg", "7"), ("1.jpg", "8"), ("2.jpg", "8")]  # fmt: skip
+
+
+def test_an_image_may_have_several_rows(read: Read) -> None:
+    """The long format of multi-label data sets."""
+    text = "image_id\tlabel\n1.jpg\tFruit/Apple\n1.jpg\tFruit/Pear\n2.jpg\tFruit/Pear\n"
+    assert [(row["image"], row["label"]) for _, row in read_rows(text, "x")] == [
+        ("1.jpg", "Fruit > Apple"), ("1.jpg", "Fruit > Pear"), ("2.jpg", "Fruit > Pear")]  # fmt: skip
+    assert [node.id for node in read(text, "labels-csv")] == ["Fruit", "Fruit > Apple", "Fruit > Pear"]
+
+
+def test_an_image_folder_with_splits(tmp_path: Path) -> None:
+    """`train/Fruit/Apple/1.jpg`: the path below the split, and the split."""
+    for name in ("train/Fruit/Apple/1.jpg", "val/Fruit/Pear/2.PNG", "train/Fruit/notes.txt", "train/.x/3.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [tuple(row.values()) for _, row in labels_of_folder(tmp_path)] == [
+        ("train/Fruit/Apple/1.jpg", "Fruit > Apple", "train"),
+        ("val/Fruit/Pear/2.PNG", "Fruit > Pear", "val"),
+    ]
+    assert [node.id for node in read_taxonomy(tmp_path)] == ["Fruit", "Fruit > Apple", "Fruit > Pear"]

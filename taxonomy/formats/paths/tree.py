@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from taxonomy.errors import TaxonomyError, located
+from taxonomy.formats.paths.ids import PathIds
 from taxonomy.graph import MAX_LEVELS, PATH_SEPARATOR, Node, Taxonomy
 
 
@@ -23,27 +24,33 @@ def taxonomy_of_paths(
     known_ids = dict(ids)
     lines: dict[tuple[str, ...], int] = {}
     given: dict[tuple[str, ...], int] = {}
+    made = PathIds()
     for line, names, node_id in paths:
         with located(source, line or None):
             _refuse_bad_path(names)
             if names in given and (unique or node_id not in ("", known_ids.get(names, ""))):
                 first = f" on line {given[names]}" if given[names] else ""
                 raise TaxonomyError(f"path {PATH_SEPARATOR.join(names)!r} was given{first} already")
+            known = _known(names, lines)
+            made.count(names, known)
         given.setdefault(names, line)
         if node_id:
             known_ids[names] = node_id
-        for end in range(len(names), 0, -1):
-            if names[:end] in lines:
-                break
+        for end in range(len(names), known, -1):
             lines[names[:end]] = line
-    known = {names: known_ids.get(names) or PATH_SEPARATOR.join(names) for names in lines}
+    ids_of = {names: known_ids.get(names) or PATH_SEPARATOR.join(names) for names in lines}
     return Taxonomy(
         (
-            Node(known[names], names[-1], (known[names[:-1]],) if len(names) > 1 else (), line=line or None)
+            Node(ids_of[names], names[-1], (ids_of[names[:-1]],) if len(names) > 1 else (), line=line or None)
             for names, line in lines.items()
         ),
         source,
     )
+
+
+def _known(names: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> int:
+    """How many names of a path, from the root on, are known as a path already."""
+    return next((end for end in range(len(names), 0, -1) if names[:end] in lines), 0)
 
 
 def _refuse_bad_path(names: tuple[str, ...]) -> None:

@@ -11,11 +11,12 @@ that ends in a digit is a name. Lines with # are comments; a first line that tit
 import csv
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from taxonomy.errors import TaxonomyError
+from taxonomy.formats.paths.separators import coverage, find_separator, split_names
+from taxonomy.formats.paths.tree import taxonomy_of_paths
 from taxonomy.formats.protocol import TextFormat
-from taxonomy.formats.tables.paths import taxonomy_of_paths
-from taxonomy.formats.tables.separators import coverage, find_separator, split_names
 from taxonomy.formats.vocabulary import name_strength, path_strength, plain
 from taxonomy.graph import PATH_SEPARATOR, Node, Taxonomy
 
@@ -34,8 +35,17 @@ _WITH_ID = (
 _SURE_IDS = frozenset(_WITH_ID[:2])  # what stands before ` - ` and ` : ` is an id even where no line is a path
 _NOT_LINES = ("{", "[", "<", "@")
 _SCORE, _LIST_SCORE = 0.7, 0.65
+_MAX_ID = 120  # characters at either end of a line among which an id is looked for
+_CUT = "\0"  # stands for the middle of a long line, and in no text
 
 Line = tuple[int, str]
+
+
+class _Numbered(NamedTuple):
+    """A line with an id."""
+
+    id: str
+    path: str
 
 
 def detect(text: str) -> float:
@@ -46,7 +56,7 @@ def detect(text: str) -> float:
     if not lines:
         return 0.0
     pattern = _id_pattern(lines)
-    paths = [match["path"] for _, line in lines if (match := pattern.match(line))] if pattern else []
+    paths = [found.path for _, line in lines if (found := _match(pattern, line))] if pattern else []
     if pattern is not None and paths:
         separator = find_separator(paths)
         share = len(paths) / len(lines)
@@ -72,29 +82,38 @@ def parse(text: str, source: str) -> Taxonomy:
 def _id_pattern(lines: list[Line]) -> re.Pattern[str] | None:
     """The form in which more than half of the lines give an id of its own, so that all of them must."""
     for pattern in _WITH_ID:
-        found = [match for _, line in lines if (match := pattern.match(line))]
-        if 2 * len(found) <= len(lines) or 2 * len({match["id"] for match in found}) < len(found):
+        found = [match for _, line in lines if (match := _match(pattern, line))]
+        if 2 * len(found) <= len(lines) or 2 * len({match.id for match in found}) < len(found):
             continue
         if pattern in _SURE_IDS and find_separator([line for _, line in lines]) == " - ":
             continue
-        if pattern in _SURE_IDS or find_separator([match["path"] for match in found]):
+        if pattern in _SURE_IDS or find_separator([match.path for match in found]):
             return pattern
     return None
 
 
+def _match(pattern: re.Pattern[str], line: str) -> _Numbered | None:
+    """The id and the path of a line; of a long one the middle is not looked at, which keeps this linear."""
+    middle = line[_MAX_ID:-_MAX_ID]
+    match = pattern.match(f"{line[:_MAX_ID]}{_CUT}{line[-_MAX_ID:]}" if middle else line)
+    if match is None or _CUT in match["id"]:
+        return None
+    return _Numbered(match["id"], match["path"].replace(_CUT, middle))
+
+
 def _nodes_with_ids(lines: list[Line], pattern: re.Pattern[str], source: str) -> Iterator[Node]:
-    matches = [(number, pattern.match(line), line) for number, line in lines]
-    separator = find_separator([match["path"] for _, match, _ in matches if match]) or PATH_SEPARATOR
+    matches = [(number, _match(pattern, line), line) for number, line in lines]
+    separator = find_separator([match.path for _, match, _ in matches if match]) or PATH_SEPARATOR
     ids: dict[tuple[str, ...], str] = {}
     rows: list[tuple[int, str, tuple[str, ...]]] = []
     for number, match, line in matches:
         if match is None:
             raise TaxonomyError(f"no id in {line!r:.60}", source=source, line=number)
-        names = split_names(match["path"], separator)
+        names = split_names(match.path, separator)
         if names in ids:
-            raise TaxonomyError(f"path {match['path']!r} has the id {ids[names]!r} already", source=source, line=number)
-        ids[names] = match["id"]
-        rows.append((number, match["id"], names))
+            raise TaxonomyError(f"path {match.path!r} has the id {ids[names]!r} already", source=source, line=number)
+        ids[names] = match.id
+        rows.append((number, match.id, names))
     implied: dict[tuple[str, ...], int] = {}
     for number, node_id, names in rows:
         above = names[:-1]

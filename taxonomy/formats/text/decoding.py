@@ -4,7 +4,7 @@ import codecs
 from pathlib import Path
 
 from taxonomy.errors import TaxonomyError, first_line
-from taxonomy.formats.notes import note
+from taxonomy.formats.doubts.notes import note
 
 MAX_FILE_BYTES = 256 * 2**20
 _MARKS = (

@@ -1,6 +1,5 @@
 """What separates the names of a path: the sign that explains the most lines."""
 
-import re
 from collections.abc import Sequence
 
 from taxonomy.graph import split_path, tidy
@@ -23,13 +22,16 @@ def find_separator(lines: Sequence[str]) -> str | None:
     and give several lines one root.
     """
     best, best_share = None, 0.0
+    joined = "\n".join(lines)  # one search for each sign, where most are nowhere
     for separator in _STRONG:
+        if separator.strip() not in joined:
+            continue
         share = coverage(lines, separator)
         if share > best_share + 1e-9 and (share >= _HALF or separator == _ARROW):
             best, best_share = separator, share
     if best is not None:
         return best
-    return next((separator for separator in _WEAK if _explains_all(lines, separator)), None)
+    return next((sign for sign in _WEAK if sign in joined and _explains_all(lines, sign)), None)
 
 
 def coverage(lines: Sequence[str], separator: str) -> float:
@@ -56,7 +58,7 @@ def split_names(line: str, separator: str) -> tuple[str, ...]:
 
 def _holds(line: str, separator: str) -> bool:
     if separator == _ARROW:
-        return (separator in line and len(split_path(line)) > 1) or bool(re.search(r"(?<!\S)>(?!\S)", line))
+        return ">" in line and (separator in line or len(split_path(line)) > 1)
     return separator in line
 
 
