@@ -1,14 +1,16 @@
 """`cladist taxonomy import|list|activate|find`, and `plan|apply|rollback|reviews` of stored labels."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from taxonomy.changes.mapping import NodeMapping
+from taxonomy.changes.mapping import NO_MAPPING, NodeMapping
 from taxonomy.formats.reading import inspect_taxonomy
 from worker.catalog.nodes import find_node
 from worker.catalog.releases import (
     activate_release,
+    active_release,
     add_release,
     find_or_read_release,
     find_release,
@@ -34,6 +36,7 @@ from worker.labels.relabelling.apply import (
     rollback_relabelling,
 )
 from worker.labels.relabelling.plan import plan_relabelling
+from worker.policies.mapped_nodes import Lost, lost_nodes
 from worker.settings import read_settings
 
 _batch_option = click.option("--batch", type=click.IntRange(1, 100_000), default=BATCH_ASSETS, show_default=True)
@@ -81,6 +84,9 @@ def activate(*, release: str) -> None:
     """Make RELEASE the active one of its name: labels are given and asked for in it from now on."""
     with _database().write() as session:
         row = find_release(session, release)
+        before = active_release(session, row.name)
+        if before is not None and before.id != row.id:
+            _tell_lost(lost_nodes(session, difference_of(before, row, NO_MAPPING), before.id))
         activate_release(session, row)
         print_text(f"{row.release[:12]} is the active release of {row.name!r}")
 
@@ -109,9 +115,11 @@ def plan(*, before: str, after: str, mappings: tuple[Path, ...], as_json: bool) 
     """Count what moving all labels from release BEFORE to AFTER, a release or a file, would touch; change nothing."""
     with _database().read() as session:
         old, new, mapping = _pair(session, before, after, mappings)
-        planned = plan_relabelling(session, old, new, difference_of(old, new, mapping))
+        difference = difference_of(old, new, mapping)
+        planned = plan_relabelling(session, old, new, difference)
+        lost = lost_nodes(session, difference, old.id)
     if as_json:
-        print_json(planned)
+        print_json({**planned, "lost_by_policies": [each._asdict() for each in lost]})
         return
     columns = ("change", "nodes", "labels", "human_labels", "jobs", "action")
     rows = [[change[column] for column in columns] for change in planned["changes"]]
@@ -120,6 +128,7 @@ def plan(*, before: str, after: str, mappings: tuple[Path, ...], as_json: bool) 
         print_text(
             f"{planned['without_ancestor']} labels have no surviving ancestor: their assets are listed for review"
         )
+    _tell_lost(lost)
 
 
 @click.command()
@@ -139,6 +148,8 @@ def apply(*, before: str, after: str, mappings: tuple[Path, ...], batch: int, as
         if not is_stored(new):
             new = add_release(session, stored_taxonomy(new), old.name)
         ids = old.id, new.id
+        lost = lost_nodes(session, difference_of(old, new, mapping), old.id)
+    _tell_lost(lost)
     with progress_bars(hidden=as_json) as progress:
         outcome = apply_relabelling(
             database,
@@ -195,6 +206,11 @@ def _pair(
     """Both releases and what the mappings say; a file AFTER that was not imported is a row without a number."""
     old, new = find_release(session, before), find_or_read_release(session, after)
     return old, new, merged_mapping(mappings, stored_taxonomy(old), stored_taxonomy(new))
+
+
+def _tell_lost(lost: Sequence[Lost]) -> None:
+    for each in lost:
+        print_text(f"policy {each.policy} names {each.node}, which is nowhere there: no asset lies under it", err=True)
 
 
 def _say(outcome: Outcome, what: str, *, as_json: bool) -> None:
