@@ -16,7 +16,8 @@ from world import Verdict, World
 
 from taxonomy import Node, Taxonomy
 from taxonomy.changes.mapping import NO_MAPPING
-from worker.catalog.releases import add_release, find_release, stored_taxonomy
+from worker.audit.activations import add_release
+from worker.catalog.releases import find_release, stored_taxonomy
 from worker.db.engine import Database
 from worker.db.tables import JobRow
 from worker.errors import InvalidMoveError

@@ -38,6 +38,7 @@ _COMMANDS = {
         "worker.cli.jobs.reclassify:reclassify", "Submit assets again: stale, failed, unlabelled."
     ),
     "labels": LazyCommand("worker.cli.jobs.labels:labels", "Find assets by node and confidence."),
+    "audit": LazyCommand("worker.cli.audit.group:audit", "Verify and export the record of what was decided."),
     "top": LazyCommand("worker.cli.service.top:top", "Watch jobs, rates and workers."),
     "worker": LazyCommand("worker.cli.service.worker:run", "Run jobs until told to stop."),
 }

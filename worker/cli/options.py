@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from worker.audit.records import MAX_BY_CHARS, system_user
+
 
 class FiniteRange(click.FloatRange):
     """A number in a range; neither NaN, which compares with nothing and so passes every bound, nor infinite."""
@@ -18,6 +20,15 @@ class FiniteRange(click.FloatRange):
         return float(number)
 
 
+def _checked_by(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not value.strip() or len(value) > MAX_BY_CHARS:
+        raise click.BadParameter(f"1 to {MAX_BY_CHARS} characters")
+    return value
+
+
+by_option = click.option(
+    "--by", default=system_user, callback=_checked_by, help="Who does it, for the audit. [default: the system's user]"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 id_type = click.IntRange(0, 2**63 - 1)  # what a row of any database may be numbered
 file_type = click.Path(path_type=Path)
