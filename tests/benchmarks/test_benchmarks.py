@@ -31,3 +31,10 @@ def test_labels_runs_to_its_end() -> None:
     assert found["reading"]["rows"] == 60_000
     assert found["reading"]["far_page"] > 1
     assert {row["batch"] for row in found["writing"]} == {32, 256}
+
+
+def test_audit_runs_to_its_end() -> None:
+    """All records written, linked and verified."""
+    found = run("audit.py", "--records", "3000")
+    assert [row["records"] for row in found["databases"]] == [3000]
+    assert found["databases"][0]["verified_per_s"] > 0

@@ -84,6 +84,7 @@ def upgraded_at_once(place: Place, times: int) -> Verdict:
         recoveries.append(world.wait(lambda: not any(p.is_alive() for p in started), "the upgrades"))  # noqa: B023 (used at once)
         if codes := {process.exitcode for process in started} - {0}:
             raise TimeoutError(f"upgrades ended with {codes}")
+    world.activations = 0  # their records went with the tables
     world.prepare()
     ids = world.submit(_ROUNDS)
     world.finish()

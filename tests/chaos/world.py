@@ -12,6 +12,7 @@ import mortal
 import numpy as np
 from mortal import Hook
 from PIL import Image
+from proofs import count_unproved
 from sqlalchemy import Select, func, select
 from untrained_bundle import write_untrained
 
@@ -43,13 +44,14 @@ class Verdict:
     lost: int  # without an end, or with another than succeeded
     duplicates: int  # label rows or decisions too many, or too few
     orphans: int  # leases and outbox rows left over
+    unproved: int  # audit chains that are broken, and what happened without one record of it
     restarts: int
     recoveries_s: list[float] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
-        """Nothing was lost, doubled or left over."""
-        return not (self.lost or self.duplicates or self.orphans)
+        """Nothing was lost, doubled, left over or without proof."""
+        return not (self.lost or self.duplicates or self.orphans or self.unproved)
 
     @property
     def is_late(self) -> bool:
@@ -78,14 +80,21 @@ class World:
         self.base_uri: str | None = None  # of the images; None: files
         self.restarts = 0
         self.log = folder / "workers.log"
+        self.activations = 0  # of its bundle
         self._labels: int | None = None
 
     def prepare(self) -> None:
         """An upgraded database with an active bundle."""
         database = Database(self.direct_url)
         database.upgrade()
-        add_bundle(database, _bundle(self.folder / "bundle"))
         database.close()
+        self.activate()
+
+    def activate(self) -> None:
+        """Make its bundle the active one, again."""
+        with self.database() as database:
+            add_bundle(database, _bundle(self.folder / "bundle"))
+        self.activations += 1
 
     def submit(self, count: int) -> list[int]:
         """Jobs on small images of noise, again and again."""
@@ -170,12 +179,14 @@ class World:
                 .where((JobRow.status == Status.RUNNING) | JobRow.lease_until.is_not(None))
             )
             waiting = session.scalar(select(func.count()).select_from(OutboxRow))
+            unproved = count_unproved(database, self.activations)
         wrong = sum(wanted.get(asset) != found.get(asset) for asset in wanted.keys() | found.keys())
         return Verdict(
             len(ids),
             len(ids) - (ended or 0),
             wrong + abs((decisions or 0) - len(ids)),
             (orphans or 0) + (waiting or 0),
+            unproved,
             self.restarts,
             list(recoveries_s),
         )

@@ -3,7 +3,8 @@
 from sqlalchemy import delete, insert, select
 
 from worker.assets.queries import find_asset
-from worker.audit.records import MAX_BY_CHARS, DeletionRecord, append, name_sha256
+from worker.audit.people import MAX_BY_CHARS
+from worker.audit.records import DeletionRecord, append, name_sha256
 from worker.db.engine import Database
 from worker.db.statements.rows import is_any_of, last_job_id
 from worker.db.tables import AssetRow, DecisionRow, DeletionRow, JobRow, LabelRow, OutboxRow, ReviewRow

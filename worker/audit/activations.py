@@ -1,7 +1,8 @@
 """Make a release of a taxonomy known or active, as the catalog does it, with a record of it in the same transaction."""
 
 from taxonomy import Taxonomy
-from worker.audit.records import ActivationRecord, append, system_user
+from worker.audit.people import system_user
+from worker.audit.records import ActivationRecord, append
 from worker.catalog import releases
 from worker.db.tables import EVERY_TENANT, ReleaseRow
 from worker.db.transaction import Transaction

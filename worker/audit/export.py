@@ -57,7 +57,7 @@ def json_lines(rows: Iterable[Row]) -> Iterator[str]:
 def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
     """A header and one line a record; what a spreadsheet would take for a formula gets an apostrophe before it."""
     line = io.StringIO()
-    writer = csv.writer(line, lineterminator="\n")
+    writer = csv.writer(line)  # lines end as RFC 4180 has it, so that a CR or LF inside of a cell is quoted
     writer.writerow(COLUMNS)
     yield line.getvalue()
     for row in rows:

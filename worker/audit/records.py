@@ -1,8 +1,6 @@
 """What is recorded. A record holds no name of an asset, no URI and no metadata: assets are named by a hash."""
 
-import getpass
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -18,7 +16,6 @@ from worker.db.transaction import Transaction
 from worker.states import Action
 
 BY_POLICY = "policy"
-MAX_BY_CHARS = 256
 _COLUMNS = ("tenant_id", "kind", "content", "hash")
 
 
@@ -158,14 +155,6 @@ def read_record(kind: str, content: str) -> Record | None:
 def name_sha256(name: str) -> str:
     """How a record names an asset."""
     return sha256(name.encode()).hexdigest()
-
-
-def system_user() -> str:
-    """Who does it, where nobody is named: the user of the operating system."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user often has no name
-        return f"uid {os.getuid()}"
 
 
 def time_text(at: datetime) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from worker.audit.records import MAX_BY_CHARS, system_user
+from worker.audit.people import MAX_BY_CHARS, system_user
 
 
 class FiniteRange(click.FloatRange):

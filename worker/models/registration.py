@@ -6,7 +6,8 @@ from sqlalchemy import select, update
 
 import classifier
 from worker.audit.activations import add_release
-from worker.audit.records import ActivationRecord, append, system_user
+from worker.audit.people import system_user
+from worker.audit.records import ActivationRecord, append
 from worker.db.engine import Database
 from worker.db.tables import EVERY_TENANT, BundleRow
 from worker.db.transaction import Transaction

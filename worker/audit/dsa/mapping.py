@@ -122,7 +122,7 @@ def read_mapping(path: Path) -> DsaMapping:
         wrong = _wrong_with(given)
         if wrong is not None:
             field, _, why = wrong.partition(": ")
-            raise _refused(source, places, (*place, field), why)
+            raise _refused(source, places, (*place, field.partition("[")[0]), why)
     fields = {name: each.as_fields() for name, each in document.nodes.items()}
     return DsaMapping(
         source,

@@ -35,7 +35,8 @@ def countries(scope: str) -> list[str] | None:
 
 def wrong_with(statement: Mapping[str, Any]) -> str | None:
     """What the schema has against a statement, in one line; None when it may be submitted."""
-    return _complaint(_whole(), statement)
+    missing = [name for name in statement_schema()["required"] if name not in statement]
+    return f"no {', '.join(missing)}" if missing else _complaint(_whole(), statement)
 
 
 def wrong_with_fields(given: Mapping[str, Any]) -> str | None:
