@@ -125,9 +125,13 @@ class World:
             self.restarts += supervisor.stop()
 
     def finish(self) -> None:
-        """Keep workers running until no job is open; a worker that ends is started again."""
+        """Keep workers running until no job is open, and the relay has seen what it published twice.
+
+        A worker that ends is started again.
+        """
         with self.kept_alive():
             self.wait(lambda: not self.open_jobs(), "the last job")
+            self.wait(lambda: not self._count(select(func.count()).select_from(OutboxRow)), "the last outbox row")
 
     def wait(self, condition: "mortal.Condition", what: str, patience_s: float = _PATIENCE_S) -> float:
         """Seconds until the condition holds. Raises TimeoutError."""
