@@ -24,7 +24,7 @@ from classifier.data.manifest import read_manifest
 from classifier.inference.decision import Decision
 from classifier.inference.prediction import Alternative, AssetPrediction, LevelLabel
 from taxonomy import Node, Taxonomy, read_taxonomy
-from worker.catalog.releases import add_release
+from worker.audit.activations import add_release
 from worker.cli.output import print_table
 from worker.db.engine import Database
 from worker.db.statements.rows import insert_rows, stored_time

@@ -21,7 +21,7 @@ from sqlalchemy import func, insert, select
 
 from taxonomy import Taxonomy, read_taxonomy
 from taxonomy.changes.mapping import NO_MAPPING
-from worker.catalog.releases import add_release
+from worker.audit.activations import add_release
 from worker.db.engine import Database
 from worker.db.tables import AssetRow, LabelRow, RelabellingRow
 from worker.labels.relabelling.apply import apply_relabelling, rollback_relabelling

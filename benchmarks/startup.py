@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from databases import fresh_database
 
 from taxonomy import read_taxonomy
-from worker.catalog.releases import add_release
+from worker.audit.activations import add_release
 from worker.cli.output import print_table
 from worker.db.engine import Database
 from worker.db.tables import BundleRow

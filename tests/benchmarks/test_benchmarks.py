@@ -46,3 +46,10 @@ def test_policy_runs_to_its_end() -> None:
     found = run("policy.py", "--replayed", "500", "--rules", "40", "--cel", "8")
     assert found["replay"]["jobs"] == 500
     assert 0 < found["replay"]["flips"] < 500
+
+
+def test_audit_runs_to_its_end() -> None:
+    """All records written, linked and verified."""
+    found = run("audit.py", "--records", "3000")
+    assert [row["records"] for row in found["databases"]] == [3000]
+    assert found["databases"][0]["verified_per_s"] > 0

@@ -4,7 +4,8 @@ usage: python tests/chaos [--short] [--only WORDS] [--seed N]
 
 Every scenario starts servers of its own on free ports. It is good when every job succeeded, no label row or decision is
 there twice, no lease or outbox row is left, each end of a job is one event, a JSON Lines sink was told of each and of
-the end of each batch, and work went on at most 2 s after the lease of what was lost had ended.
+the end of each batch, every audit chain is intact and has one record of each activation, deletion and routing, and work
+went on at most 2 s after the lease of what was lost had ended.
 Exit code 1 when one is not; in the short run, which shares machines with others, lateness is only told.
 """
 
@@ -42,6 +43,7 @@ COLUMNS = (
     "lost",
     "doubled",
     "orphans",
+    "unproved",
     "restarts",
     "recovery s",
     "worst s",
@@ -125,14 +127,14 @@ def main() -> int:
             found = play(where, scenario, times)
         except TimeoutError as error:
             print(f"{name}, {place}: {error}", file=sys.stderr, flush=True)
-            rows.append((name, place, times, *["-"] * 7, time.monotonic() - started, "STUCK"))
+            rows.append((name, place, times, *["-"] * 8, time.monotonic() - started, "STUCK"))
             good = False
             continue
         good &= found.is_sound and (options.short or not found.is_late)
         word = "BAD" if not found.is_sound else "late" if found.is_late else "good"
         middle, worst = statistics.median(found.recoveries_s), max(found.recoveries_s)
-        rows.append((name, place, times, found.jobs, found.lost, found.duplicates, found.orphans, found.restarts,
-                     middle, worst, time.monotonic() - started, word))  # fmt: skip
+        rows.append((name, place, times, found.jobs, found.lost, found.duplicates, found.orphans, found.unproved,
+                     found.restarts, middle, worst, time.monotonic() - started, word))  # fmt: skip
         print(f"{name}, {place}: {word}, worst recovery {worst:.1f} s", file=sys.stderr, flush=True)
     print_table(f"recovery within {LEASE_S + SLACK_S:g} s (lease {LEASE_S:g} s)", COLUMNS, rows)
     return 0 if good else 1

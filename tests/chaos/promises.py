@@ -16,7 +16,8 @@ from world import Verdict, World
 
 from taxonomy import Node, Taxonomy
 from taxonomy.changes.mapping import NO_MAPPING
-from worker.catalog.releases import add_release, find_release, stored_taxonomy
+from worker.audit.activations import add_release
+from worker.catalog.releases import find_release, stored_taxonomy
 from worker.db.engine import Database
 from worker.db.tables import JobRow
 from worker.errors import InvalidMoveError
@@ -84,6 +85,7 @@ def upgraded_at_once(place: Place, times: int) -> Verdict:
         recoveries.append(world.wait(lambda: not any(p.is_alive() for p in started), "the upgrades"))  # noqa: B023 (used at once)
         if codes := {process.exitcode for process in started} - {0}:
             raise TimeoutError(f"upgrades ended with {codes}")
+    world.activations = 0  # their records went with the tables
     world.prepare()
     ids = world.submit(_ROUNDS)
     world.finish()

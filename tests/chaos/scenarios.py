@@ -66,6 +66,7 @@ def killed(make_hook: Callable[[], Hook]) -> Scenario:
         for _ in range(times):
             ids += world.submit(_JOBS_PER_ROUND)
             with world.worker(make_hook()) as process:
+                world.activate()  # beside the worker, so that there is something to link
                 process.join(20 * LEASE_S)
                 if process.is_alive():
                     raise TimeoutError("the worker did not come to the point where it was to die")

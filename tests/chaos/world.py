@@ -12,6 +12,7 @@ import mortal
 import numpy as np
 from mortal import Hook
 from PIL import Image
+from proofs import count_unproved
 from sqlalchemy import Select, func, select
 from told import is_all_told, wrongly_told
 from untrained_bundle import write_untrained
@@ -44,13 +45,14 @@ class Verdict:
     lost: int  # without an end, or with another than succeeded; and ends that were not told
     duplicates: int  # label rows or decisions too many, or too few; and ends that were told by two events
     orphans: int  # leases and outbox rows left over
+    unproved: int  # audit chains that are broken, and what happened without one record of it
     restarts: int
     recoveries_s: list[float] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
-        """Nothing was lost, doubled or left over."""
-        return not (self.lost or self.duplicates or self.orphans)
+        """Nothing was lost, doubled, left over or without proof."""
+        return not (self.lost or self.duplicates or self.orphans or self.unproved)
 
     @property
     def is_late(self) -> bool:
@@ -82,14 +84,21 @@ class World:
         self.base_uri: str | None = None  # of the images; None: files
         self.restarts = 0
         self.log = folder / "workers.log"
+        self.activations = 0  # of its bundle
         self._labels: int | None = None
 
     def prepare(self) -> None:
         """An upgraded database with an active bundle."""
         database = Database(self.direct_url)
         database.upgrade()
-        add_bundle(database, _bundle(self.folder / "bundle"))
         database.close()
+        self.activate()
+
+    def activate(self) -> None:
+        """Make its bundle the active one, again."""
+        with self.database() as database:
+            add_bundle(database, _bundle(self.folder / "bundle"))
+        self.activations += 1
 
     def submit(self, count: int) -> list[int]:
         """Jobs on small images of noise, again and again."""
@@ -120,10 +129,14 @@ class World:
             self.restarts += supervisor.stop()
 
     def finish(self) -> None:
-        """Keep workers running until no job is open and all is told; a worker that ends is started again."""
+        """Keep workers running until no job is open, all is told, and the relay has seen what it published twice.
+
+        A worker that ends is started again.
+        """
         with self.kept_alive():
             self.wait(lambda: not self.open_jobs(), "the last job")
             self.wait(self._is_all_told, "the last event")
+            self.wait(lambda: not self._count(select(func.count()).select_from(OutboxRow)), "the last outbox row")
 
     def wait(self, condition: "mortal.Condition", what: str, patience_s: float = _PATIENCE_S) -> float:
         """Seconds until the condition holds. Raises TimeoutError."""
@@ -176,12 +189,14 @@ class World:
             )
             waiting = session.scalar(select(func.count()).select_from(OutboxRow))
             untold, told_twice = wrongly_told(session, ids, self.events)
+            unproved = count_unproved(database, self.activations)
         wrong = sum(wanted.get(asset) != found.get(asset) for asset in wanted.keys() | found.keys())
         return Verdict(
             len(ids),
             len(ids) - (ended or 0) + untold,
             wrong + abs((decisions or 0) - len(ids)) + told_twice,
             (orphans or 0) + (waiting or 0),
+            unproved,
             self.restarts,
             list(recoveries_s),
         )

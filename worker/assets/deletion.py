@@ -1,17 +1,15 @@
 """Delete an asset with all that is known of it, and record that it was done."""
 
-from hashlib import sha256
-
 from sqlalchemy import delete, insert, select
 
 from worker.assets.queries import find_asset
+from worker.audit.people import MAX_BY_CHARS
+from worker.audit.records import DeletionRecord, append, name_sha256
 from worker.db.engine import Database
 from worker.db.statements.rows import is_any_of, last_job_id
 from worker.db.tables import AssetRow, DecisionRow, DeletionRow, JobRow, LabelRow, OutboxRow, ReviewRow
 from worker.db.transaction import Transaction
 from worker.policies.routings import forget_routings
-
-_MAX_BY_CHARS = 256
 
 
 class _NewJobError(Exception):
@@ -46,14 +44,22 @@ def _delete(tx: Transaction, asset: AssetRow, deleted_by: str) -> int:
     forget_routings(tx, ids)
     tx.execute(delete(JobRow).where(is_any_of(tx, JobRow.id, ids)))
     tx.execute(delete(AssetRow).where(AssetRow.id == asset.id))
+    record = DeletionRecord(
+        at=tx.now(),
+        tenant=asset.tenant_id,
+        asset_sha256=name_sha256(asset.name),
+        job_count=len(ids),
+        by=deleted_by[:MAX_BY_CHARS],
+    )
     tx.execute(
         insert(DeletionRow).values(
-            tenant_id=asset.tenant_id,
-            name_sha256=sha256(asset.name.encode()).hexdigest(),
-            job_count=len(ids),
+            tenant_id=record.tenant,
+            name_sha256=record.asset_sha256,
+            job_count=record.job_count,
             last_job_id=last,
-            deleted_at=tx.now(),
-            deleted_by=deleted_by[:_MAX_BY_CHARS],
+            deleted_at=record.at,
+            deleted_by=record.by,
         )
     )
+    append(tx, [record])
     return len(ids)

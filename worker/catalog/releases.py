@@ -17,8 +17,8 @@ _MIN_PREFIX = 6  # hexadecimal digits that name a release
 _CHUNK = 5000  # rows in one statement
 
 
-def add_release(tx: Transaction, taxonomy: Taxonomy, name: str | None = None, *, activate: bool = False) -> ReleaseRow:
-    """Make a release known under a taxonomy name, and active if asked, or if no other release of that name is.
+def store_release(tx: Transaction, taxonomy: Taxonomy, name: str | None = None) -> ReleaseRow:
+    """Make a release known under a taxonomy name.
 
     The default name is the one it is known by, else `default`. Raises SubmissionError when it is known by another name.
     """
@@ -37,17 +37,20 @@ def add_release(tx: Transaction, taxonomy: Taxonomy, name: str | None = None, *,
         tx.add(row)
         tx.flush()
         _insert_nodes(tx, row.id, taxonomy)
-    if activate or active_release(tx, row.name) is None:
-        activate_release(tx, row)
     return row
 
 
-def activate_release(tx: Transaction, row: ReleaseRow) -> None:
-    """Make a release the active one of its taxonomy name, once what is being stored in another is committed."""
+def activate_release(tx: Transaction, row: ReleaseRow) -> str | None:
+    """Make a release the active one of its taxonomy name, once what is being stored in another is committed.
+
+    Returns the release that was. To be called by `worker.audit.activations`, which records it.
+    """
     lock_serving_release(tx, row.name)
+    previous = tx.scalar(select(ReleaseRow.release).where(ReleaseRow.name == row.name, ReleaseRow.active))
     tx.execute(update(ReleaseRow).where(ReleaseRow.name == row.name, ReleaseRow.active).values(active=False))
     tx.execute(update(ReleaseRow).where(ReleaseRow.id == row.id).values(active=True))
     tx.refresh(row)
+    return previous
 
 
 def active_release(tx: Transaction, name: str) -> ReleaseRow | None:

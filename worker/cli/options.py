@@ -1,12 +1,12 @@
 """Options and types of options that many commands have."""
 
-import getpass
-import os
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import click
+
+from worker.audit.people import MAX_BY_CHARS, system_user
 
 
 class FiniteRange(click.FloatRange):
@@ -20,14 +20,15 @@ class FiniteRange(click.FloatRange):
         return float(number)
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a process whose user has no name, as in containers
-        return f"uid {os.getuid()}"
+def _checked_by(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not value.strip() or len(value) > MAX_BY_CHARS:
+        raise click.BadParameter(f"1 to {MAX_BY_CHARS} characters")
+    return value
 
 
-by_option = click.option("--by", default=_user, show_default="the user of this process", help="Who does it.")
+by_option = click.option(
+    "--by", default=system_user, callback=_checked_by, help="Who does it, for the audit. [default: the system's user]"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 file_type = click.Path(path_type=Path)
 id_type = click.IntRange(1, 2**63 - 1)  # what a column of ids holds

@@ -1,10 +1,11 @@
-"""A worker process: the Celery consumer, and beside it the relay and the reaper as threads."""
+"""A worker process: the Celery consumer, and beside it the relay, the reaper and others as threads."""
 
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
+from worker.audit.chain import Linker
 from worker.dispatch.relay import Publish, relay_once
 from worker.errors import DatabaseError
 from worker.events.retention import purge_events
@@ -25,6 +26,7 @@ from worker.telemetry.metrics import REAPED, REPUBLISHED
 log = logging.getLogger("cladist.worker")
 
 _PURGE_EVERY_S = 3600.0
+_LINK_EVERY_S = 1.0
 
 
 def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], None] | None = None) -> None:
@@ -46,6 +48,7 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
         for thread in threads:
             thread.join()
         end_telling(services, telling)
+        _link_the_rest(services)
 
 
 def _begin_empty(services: Services) -> None:
@@ -54,6 +57,14 @@ def _begin_empty(services: Services) -> None:
         _reap(services, republish_s=0.0)
     except DatabaseError as error:
         outlive("reaper", error)
+
+
+def _link_the_rest(services: Services) -> None:
+    """Link what this worker has recorded last; what is not safe yet is left to others, or to the next one."""
+    try:
+        Linker(services.database).link()
+    except DatabaseError as error:
+        outlive("audit", error)
 
 
 def _threads(
@@ -73,6 +84,7 @@ def _threads(
 
     yield lasting("relay", settings.poll_s, lambda: _relay(services, publish), services.finished)
     yield lasting("reaper", settings.reap_s, lambda: _reap_round(services, ends))
+    yield lasting("audit", _LINK_EVERY_S, Linker(services.database).link)
     purging = lasting("retention", _PURGE_EVERY_S, lambda: _purge(services, stop, purging.pulse))
     yield purging
     if drain:

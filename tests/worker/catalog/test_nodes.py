@@ -10,8 +10,8 @@ from PIL import Image
 
 from classifier.bundles.bundle import Bundle
 from taxonomy import Node, Taxonomy
+from worker.audit.activations import add_release
 from worker.catalog.nodes import find_node
-from worker.catalog.releases import add_release
 from worker.cli.main import main
 from worker.db.engine import Database
 from worker.errors import LookupFailedError

@@ -75,6 +75,8 @@ taxonomy import taxonomy.csv
 taxonomy list
 taxonomy find default Animals
 taxonomy plan default taxonomy.csv
+audit verify
+audit export --format csv
 """.strip()
 
 

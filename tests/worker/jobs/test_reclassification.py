@@ -10,7 +10,8 @@ from sqlalchemy import insert, update
 from classifier.bundles.bundle import Bundle
 from taxonomy import Node, Taxonomy
 from taxonomy.changes.mapping import NO_MAPPING
-from worker.catalog.releases import activate_release, add_release, find_release
+from worker.audit.activations import activate_release, add_release
+from worker.catalog.releases import find_release
 from worker.db.engine import Database
 from worker.db.tables import AssetRow, DecisionRow, JobRow, LabelRow, ReviewRow
 from worker.errors import LookupFailedError

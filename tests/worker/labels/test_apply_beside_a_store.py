@@ -12,7 +12,8 @@ from waiting import PATIENCE_S, wait_until
 
 from taxonomy import Node, Taxonomy
 from taxonomy.changes.mapping import NO_MAPPING
-from worker.catalog.releases import add_release, find_release
+from worker.audit.activations import add_release
+from worker.catalog.releases import find_release
 from worker.db.engine import Database
 from worker.db.tables import LabelRow, ReleaseRow
 from worker.db.transaction import Transaction

@@ -19,7 +19,8 @@ from waiting import wait_until
 from taxonomy import Node, Taxonomy, canonical_json
 from taxonomy.changes.diff import ChangeKind, diff
 from taxonomy.changes.mapping import NO_MAPPING, NodeMapping
-from worker.catalog.releases import add_release, find_release, list_releases, stored_taxonomy
+from worker.audit.activations import add_release
+from worker.catalog.releases import find_release, list_releases, stored_taxonomy
 from worker.db.engine import Database
 from worker.db.tables import HUMAN, AssetRow, JobRow, LabelRow, ReleaseRow
 from worker.errors import InvalidMoveError, LookupFailedError

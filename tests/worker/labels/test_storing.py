@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from classifier.inference.predictor import Predictor
 from taxonomy import Node, Taxonomy
-from worker.catalog.releases import add_release, find_release
+from worker.audit.activations import add_release
+from worker.catalog.releases import find_release
 from worker.db.engine import Database
 from worker.db.tables import JobRow, LabelRow
 from worker.jobs.claims import Claim, claim_jobs, held_claims

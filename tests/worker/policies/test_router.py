@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 
 from taxonomy import Node, Taxonomy
 from worker.assets.deletion import delete_asset
-from worker.catalog.releases import active_release, add_release
+from worker.audit.activations import add_release
+from worker.catalog.releases import active_release
 from worker.db.engine import Database
 from worker.db.tables import JobRow, LabelRow, RoutingRow
 from worker.dispatch.queues import Destination

@@ -60,7 +60,7 @@ def errors(thread: str) -> float:
     )
 
 
-THREADS = ("relay", "reaper", "retention", "drain", "monitor")
+THREADS = ("relay", "reaper", "audit", "retention", "drain", "monitor")
 
 
 def test_every_thread_outlives_what_nobody_expected(

@@ -17,7 +17,8 @@ from worker_process import POISONED_WORKER, worker_process
 from classifier.images.pdq import Pdq
 from classifier.inference.predictor import Predictor, PreparedPicture
 from taxonomy import Node, Taxonomy
-from worker.catalog.releases import add_release, find_release
+from worker.audit.activations import add_release
+from worker.catalog.releases import find_release
 from worker.db.engine import Database
 from worker.db.tables import LabelRow, OutboxRow
 from worker.dispatch.relay import relay_once

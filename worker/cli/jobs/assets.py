@@ -1,13 +1,12 @@
 """`cladist assets`."""
 
-import getpass
 from typing import Any
 
 import click
 
 from worker.assets.deletion import delete_asset
 from worker.assets.queries import list_assets, show_asset
-from worker.cli.options import json_option
+from worker.cli.options import by_option, json_option
 from worker.cli.output import print_jobs, print_json, print_table, print_text
 from worker.db.engine import Database, open_database
 from worker.db.tables import DEFAULT_TENANT
@@ -57,10 +56,11 @@ def show(*, name: str, tenant: str, as_json: bool) -> None:
 @assets.command()
 @click.argument("name")
 @_tenant_option
+@by_option
 @json_option
-def delete(*, name: str, tenant: str, as_json: bool) -> None:
+def delete(*, name: str, tenant: str, by: str, as_json: bool) -> None:
     """Delete the asset of that NAME with its labels, decisions and jobs. There is no way back."""
-    jobs = delete_asset(_database(), tenant, name, getpass.getuser())
+    jobs = delete_asset(_database(), tenant, name, by)
     if as_json:
         print_json({"deleted": name, "jobs": jobs})
     else:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from worker.cli.options import file_type, json_option
+from worker.cli.options import by_option, file_type, json_option
 from worker.cli.output import print_json, print_text
 from worker.cli.policies.shadow import off_option
 from worker.db.engine import open_database
@@ -22,10 +22,12 @@ def bundle() -> None:
 @click.argument("bundle", type=file_type)
 @click.option("--taxonomy-name", help="What its taxonomy is called, where its release is not known yet.")
 @click.option("--inactive", is_flag=True, help="Only make it known, as for a shadow; what is active stays so.")
+@by_option
 @json_option
-def add(*, bundle: Path, taxonomy_name: str | None, inactive: bool, as_json: bool) -> None:
+def add(*, bundle: Path, taxonomy_name: str | None, inactive: bool, by: str, as_json: bool) -> None:
     """Make BUNDLE known and active: jobs submitted from now on use it."""
-    added = add_bundle(open_database(read_settings().database_url), bundle, taxonomy_name, activate=not inactive)
+    database = open_database(read_settings().database_url)
+    added = add_bundle(database, bundle, taxonomy_name, activate=not inactive, by=by)
     if as_json:
         print_json({"model": added.model, "release": added.info.release, "folder": str(added.folder)})
     else:

@@ -7,18 +7,17 @@ import click
 
 from taxonomy.changes.mapping import NO_MAPPING, NodeMapping
 from taxonomy.formats.reading import inspect_taxonomy
+from worker.audit.activations import activate_release, add_release
 from worker.catalog.nodes import find_node
 from worker.catalog.releases import (
-    activate_release,
     active_release,
-    add_release,
     find_or_read_release,
     find_release,
     is_stored,
     list_releases,
     stored_taxonomy,
 )
-from worker.cli.options import file_type, json_option
+from worker.cli.options import by_option, file_type, json_option
 from worker.cli.output import print_json, print_table, print_text, print_warnings
 from worker.cli.progress import progress_bars
 from worker.cli.taxonomy.differences import mapping_option, merged_mapping
@@ -47,15 +46,16 @@ _batch_option = click.option("--batch", type=click.IntRange(1, 100_000), default
 @click.option("--name", help=f"The taxonomy this is a release of. [default: {DEFAULT_TAXONOMY}]")
 @click.option("--format", "format_name", metavar="NAME", help="The format, when it is not to be detected.")
 @click.option("--activate", is_flag=True, help="Make it the active release of its name.")
+@by_option
 @json_option
-def import_(*, file: Path, name: str | None, format_name: str | None, activate: bool, as_json: bool) -> None:
+def import_(*, file: Path, name: str | None, format_name: str | None, activate: bool, by: str, as_json: bool) -> None:
     """Store FILE as a release; the first of a name is active at once."""
     reading = inspect_taxonomy(file, format_name)
     read = reading.taxonomy
     print_warnings(reading.warnings)
     database = _database()
     with database.write() as session:
-        row = add_release(session, read, name, activate=activate)
+        row = add_release(session, read, name, activate=activate, by=by)
         said = {"name": row.name, "release": row.release, "nodes": len(read), "active": row.active}
         line = f"release {row.release[:12]} of {row.name!r}: {len(read)} nodes, {'' if row.active else 'not '}active"
     if as_json:
@@ -80,14 +80,15 @@ def list_(*, as_json: bool) -> None:
 
 @click.command()
 @click.argument("release")
-def activate(*, release: str) -> None:
+@by_option
+def activate(*, release: str, by: str) -> None:
     """Make RELEASE the active one of its name: labels are given and asked for in it from now on."""
     with _database().write() as session:
         row = find_release(session, release)
         before = active_release(session, row.name)
         if before is not None and before.id != row.id:
             _tell_lost(lost_nodes(session, difference_of(before, row, NO_MAPPING), before.id))
-        activate_release(session, row)
+        activate_release(session, row, by=by)
         print_text(f"{row.release[:12]} is the active release of {row.name!r}")
 
 
@@ -136,8 +137,9 @@ def plan(*, before: str, after: str, mappings: tuple[Path, ...], as_json: bool) 
 @click.argument("after")
 @mapping_option
 @_batch_option
+@by_option
 @json_option
-def apply(*, before: str, after: str, mappings: tuple[Path, ...], batch: int, as_json: bool) -> None:
+def apply(*, before: str, after: str, mappings: tuple[Path, ...], batch: int, by: str, as_json: bool) -> None:
     """Move all labels from release BEFORE to AFTER, a release or a file, and activate that.
 
     Goes on where it was cut off; what is done already is not done again.
@@ -146,7 +148,7 @@ def apply(*, before: str, after: str, mappings: tuple[Path, ...], batch: int, as
     with database.write() as session:
         old, new, mapping = _pair(session, before, after, mappings)
         if not is_stored(new):
-            new = add_release(session, stored_taxonomy(new), old.name)
+            new = add_release(session, stored_taxonomy(new), old.name, by=by)
         ids = old.id, new.id
         lost = lost_nodes(session, difference_of(old, new, mapping), old.id)
     _tell_lost(lost)
@@ -156,6 +158,7 @@ def apply(*, before: str, after: str, mappings: tuple[Path, ...], batch: int, as
             *ids,
             mapping,
             batch=batch,
+            by=by,
             on_progress=lambda done: progress("move", done, max(done, 1), "assets"),
         )
     _say(outcome, "moved" if outcome.changed else "was moved already; nothing changed", as_json=as_json)
@@ -165,13 +168,14 @@ def apply(*, before: str, after: str, mappings: tuple[Path, ...], batch: int, as
 @click.argument("before")
 @click.argument("after")
 @_batch_option
+@by_option
 @json_option
-def rollback(*, before: str, after: str, batch: int, as_json: bool) -> None:
+def rollback(*, before: str, after: str, batch: int, by: str, as_json: bool) -> None:
     """Take back what `apply` BEFORE AFTER wrote, and activate BEFORE again."""
     database = _database()
     with database.read() as session:
         ids = find_release(session, before).id, find_release(session, after).id
-    _say(rollback_relabelling(database, *ids, batch=batch), "rolled back", as_json=as_json)
+    _say(rollback_relabelling(database, *ids, batch=batch, by=by), "rolled back", as_json=as_json)
 
 
 @click.command()

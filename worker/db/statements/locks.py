@@ -12,9 +12,10 @@ from worker.db.transaction import Transaction
 _Query = TypeVar("_Query", bound=GenerativeSelect)
 
 _LOCAL = True  # to the transaction
-_RELAY_PATIENCE_MS = "15000"
+_PATIENCE_MS = "15000"  # with a relay, or whoever links audit records, that stands still
 _SERVING = 0x436C6164  # the first half of the key of advisory locks; the second is a hash of a taxonomy's name
 _POLICIES = 0x506F6C69  # likewise; the second half is a hash of a policy's owner and name
+_CHAIN = 0x41756469  # likewise; the second half is the number of a tenant
 
 
 def lock_unless_held(query: _Query, of: type[Base] | None = None) -> _Query:
@@ -30,8 +31,19 @@ def take_relay_lock(tx: Transaction) -> bool:
     """
     lock: Select[Any] = lock_unless_held(select(QueueRow.id).where(QueueRow.id == FIRST))
     if not tx.is_sqlite:
-        lock = lock.add_columns(func.set_config("idle_in_transaction_session_timeout", _RELAY_PATIENCE_MS, _LOCAL))
+        lock = lock.add_columns(func.set_config("idle_in_transaction_session_timeout", _PATIENCE_MS, _LOCAL))
     return tx.scalar(lock) is not None
+
+
+def take_chain_lock(tx: Transaction, tenant_id: int) -> bool:
+    """Be the only one to add to a tenant's audit chain until the transaction ends; False when another one is.
+
+    Who stands still inside the transaction loses the connection, and the lock with it, after 15 s.
+    """
+    if tx.is_sqlite:
+        return True
+    patience = func.set_config("idle_in_transaction_session_timeout", _PATIENCE_MS, _LOCAL)
+    return bool(tx.execute(select(func.pg_try_advisory_xact_lock(_CHAIN, tenant_id), patience)).one()[0])
 
 
 def hold_assets(tx: Transaction, asset_ids: Sequence[int]) -> None:

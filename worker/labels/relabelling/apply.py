@@ -14,7 +14,8 @@ from sqlalchemy import delete, func, select
 
 from taxonomy.changes.diff import Difference, diff
 from taxonomy.changes.mapping import NodeMapping
-from worker.catalog.releases import activate_release, active_release, stored_taxonomy
+from worker.audit.activations import activate_release
+from worker.catalog.releases import active_release, stored_taxonomy
 from worker.db.engine import Database
 from worker.db.statements.locks import lock_serving_release
 from worker.db.statements.rows import insert_into
@@ -59,23 +60,27 @@ def apply_relabelling(
     *,
     batch: int = BATCH_ASSETS,
     on_progress: OnProgress = _ignore,
+    by: str | None = None,
 ) -> Outcome:
     """Move all labels of one release to the other, then activate the other.
 
-    Goes on with a run that was cut off; when all is done already, changes nothing. Raises InvalidMoveError when a run
-    under way was started with another mapping, or is being rolled back.
+    by: who does it; the user of the operating system where it is None. Goes on with a run that was cut off; when all is
+    done already, changes nothing. Raises InvalidMoveError when a run under way was started with another mapping, or is
+    being rolled back.
     """
     with database.write() as tx:
         row, is_new = _open(tx, from_id, to_id, mapping)
         number, done = row.id, row.status == RelabellingStatus.APPLIED
     if not done:
         carrying = Carrying(_difference(database, from_id, to_id, mapping))
-        while _step(database, number, carrying, batch):
+        while _step(database, number, carrying, batch, by):
             on_progress(_outcome(database, number, changed=True).assets)
     return _outcome(database, number, changed=is_new or not done)
 
 
-def rollback_relabelling(database: Database, from_id: int, to_id: int, *, batch: int = BATCH_ASSETS) -> Outcome:
+def rollback_relabelling(
+    database: Database, from_id: int, to_id: int, *, batch: int = BATCH_ASSETS, by: str | None = None
+) -> Outcome:
     """Take back all that the relabelling between two releases wrote, and activate what was active before it.
 
     Raises LookupFailedError when there is none to take back, InvalidMoveError when a later one builds on it.
@@ -90,7 +95,7 @@ def rollback_relabelling(database: Database, from_id: int, to_id: int, *, batch:
         number = row.id
         if row.status != RelabellingStatus.ROLLING_BACK:
             row.status, row.cursor_asset_id = RelabellingStatus.ROLLING_BACK, 0
-    while _unstep(database, number, batch):
+    while _unstep(database, number, batch, by):
         pass
     return _outcome(database, number, changed=True)
 
@@ -145,7 +150,7 @@ def _difference(database: Database, from_id: int, to_id: int, mapping: NodeMappi
     return difference_of(before, after, mapping)
 
 
-def _step(database: Database, number: int, carrying: Carrying, batch: int) -> bool:
+def _step(database: Database, number: int, carrying: Carrying, batch: int, by: str | None) -> bool:
     """Move one batch of assets; False when there is none left, and the new release is active."""
     with database.write() as tx:
         row = tx.get_one(RelabellingRow, number, with_for_update=True)
@@ -153,7 +158,7 @@ def _step(database: Database, number: int, carrying: Carrying, batch: int) -> bo
             return False
         assets = next_assets(tx, row.from_release_id, row.cursor_asset_id, batch)
         if not assets:
-            _finish(tx, row, carrying)
+            _finish(tx, row, carrying, by)
             return False
         _write(tx, row, assets, carrying)
         row.cursor_asset_id = assets[-1]
@@ -161,7 +166,7 @@ def _step(database: Database, number: int, carrying: Carrying, batch: int) -> bo
         return True
 
 
-def _finish(tx: Transaction, row: RelabellingRow, carrying: Carrying) -> None:
+def _finish(tx: Transaction, row: RelabellingRow, carrying: Carrying, by: str | None) -> None:
     """Carry anew what workers have labelled on the old release since the work began, and activate the new one."""
     new = tx.get_one(ReleaseRow, row.to_release_id)
     lock_serving_release(tx, new.name)
@@ -175,7 +180,7 @@ def _finish(tx: Transaction, row: RelabellingRow, carrying: Carrying) -> None:
     previous = active_release(tx, new.name)
     row.previous_release_id = previous.id if previous is not None else None
     row.status, row.finished_at = RelabellingStatus.APPLIED, tx.now()
-    activate_release(tx, new)
+    activate_release(tx, new, by=by)
 
 
 def _write(tx: Transaction, row: RelabellingRow, assets: Sequence[int], carrying: Carrying) -> None:
@@ -186,7 +191,7 @@ def _write(tx: Transaction, row: RelabellingRow, assets: Sequence[int], carrying
     row.label_count += len(labels)
 
 
-def _unstep(database: Database, number: int, batch: int) -> bool:
+def _unstep(database: Database, number: int, batch: int, by: str | None) -> bool:
     with database.write() as tx:
         row = tx.get_one(RelabellingRow, number, with_for_update=True)
         if row.status != RelabellingStatus.ROLLING_BACK:
@@ -200,7 +205,8 @@ def _unstep(database: Database, number: int, batch: int) -> bool:
         tx.execute(delete(ReviewRow).where(ReviewRow.relabelling_id == number))
         row.status, row.finished_at = RelabellingStatus.ROLLED_BACK, tx.now()
         if tx.get_one(ReleaseRow, row.to_release_id).active:
-            activate_release(tx, tx.get_one(ReleaseRow, row.previous_release_id or row.from_release_id))
+            before = tx.get_one(ReleaseRow, row.previous_release_id or row.from_release_id)
+            activate_release(tx, before, by=by, is_rollback=True)
         return False
 
 

@@ -1,0 +1,1 @@
+"""`cladist audit`: one module a command."""
