@@ -206,7 +206,7 @@ def measure_worker(options: argparse.Namespace) -> dict[str, Any]:
 
 def _with_policy(database: Database, policy: int, settings: Settings, images: list[Path]) -> float:
     with database.write() as tx:
-        activate_policy(tx, tx.get_one(PolicyRow, policy))
+        activate_policy(tx, tx.get_one(PolicyRow, policy), "tester")
     took = worker_cpu_s(settings, images)
     with database.write() as tx:
         tx.get_one(PolicyRow, policy).active = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, or_, select, update
@@ -36,6 +36,7 @@ class Claim:
     name: str = ""  # of the asset, as its tenant knows it
     metadata: dict[str, Any] | None = field(default=None, compare=False)
     is_shadow: bool = False
+    submitted_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +84,14 @@ def suspects_among(database: Database, job_ids: Sequence[int]) -> list[tuple[int
         return [(job_id, charged) for job_id, charged in found]
 
 
-_ClaimColumns = Select[int, int, int, int, str, Code | None, int, bool, int, str, dict[str, Any] | None, bool]
+_ClaimColumns = Select[int, int, int, int, str, Code | None, int, bool, int, str, dict[str, Any] | None, bool, datetime]
 
 
 def select_claims() -> _ClaimColumns:
     """The rows of `as_claims`; which jobs, the caller adds."""
     mine = JobRow.id, JobRow.attempt, JobRow.asset_id, JobRow.bundle_id
     state = JobRow.code, JobRow.charged, JobRow.alone
-    submitted = JobRow.tenant_id, AssetRow.name, JobRow.details, JobRow.shadow
+    submitted = JobRow.tenant_id, AssetRow.name, JobRow.details, JobRow.shadow, JobRow.created_at
     columns = select(*mine, AssetRow.uri, *state, *submitted)
     return columns.join(AssetRow, AssetRow.id == JobRow.asset_id)
 
@@ -99,8 +100,8 @@ def as_claims(tx: Transaction, query: _ClaimColumns) -> list[Claim]:
     """Claims on the selected jobs, in the order of their ids."""
     rows = tx.execute(query.order_by(JobRow.id))
     return [
-        Claim(job, attempt, asset, bundle, uri, code in SUSPECT, charged, alone, tenant, name, metadata, shadow)
-        for job, attempt, asset, bundle, uri, code, charged, alone, tenant, name, metadata, shadow in rows
+        Claim(job, attempt, asset, bundle, uri, code in SUSPECT, charged, alone, tenant, name, metadata, shadow, at)
+        for job, attempt, asset, bundle, uri, code, charged, alone, tenant, name, metadata, shadow, at in rows
     ]
 
 

@@ -1,12 +1,14 @@
 """Bundles that run beside the active one: a job of theirs for each job that succeeds, whose answer acts on nothing."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from sqlalchemy import select
 
+from worker.audit.records import ActivationRecord, append
 from worker.catalog.serving import find_bundle
 from worker.db.statements.rows import insert_rows, reserve_job_ids, stored_json, stored_time
-from worker.db.tables import BundleRow, JobRow, OutboxRow, QueueRow
+from worker.db.tables import EVERY_TENANT, BundleRow, JobRow, OutboxRow, QueueRow
 from worker.db.transaction import Transaction
 from worker.errors import InvalidMoveError
 from worker.jobs.claims import Claim
@@ -20,7 +22,7 @@ _JOB_COLUMNS = (
 _OUTBOX_COLUMNS = ("job_id", "queue_id", "tenant_id", "alone")
 
 
-def set_shadow_bundle(tx: Transaction, model: str, *, on: bool) -> BundleRow:
+def set_shadow_bundle(tx: Transaction, model: str, by: str, *, on: bool) -> BundleRow:
     """Let a bundle run beside the active one, or no more.
 
     Raises LookupFailedError, and InvalidMoveError for the active one itself.
@@ -31,6 +33,12 @@ def set_shadow_bundle(tx: Transaction, model: str, *, on: bool) -> BundleRow:
     row.shadow = on
     if on:
         _queue(tx)
+    how: Literal["shadow", "unshadow"] = "shadow" if on else "unshadow"
+    name = row.model.partition("@")[0]
+    record = ActivationRecord(
+        at=tx.now(), tenant=EVERY_TENANT, what="bundle", how=how, name=name, version=row.model, by=by
+    )
+    append(tx, [record])
     return row
 
 

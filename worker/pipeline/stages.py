@@ -1,7 +1,7 @@
 """The stages of the pipeline, one function each. They leave what they find, or how it went wrong, with the item."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from classifier.images.tensors import stacked
@@ -171,13 +171,15 @@ def _store_predictions(tx: Transaction, items: Sequence[Item], router: Router) -
     results = [(item.claim, item.prediction) for item in items if item.prediction is not None]
     store_predictions(tx, results, serving.id, contents)
     mark_succeeded(tx, [item.claim for item in items])
-    router.route(tx, [_answered(*result) for result in results], serving.id, predictor.hierarchy)
+    router.route(tx, [_answered(*result, contents) for result in results], serving.id, predictor.hierarchy)
     add_shadow_jobs(tx, [claim for claim, _ in results])
 
 
-def _answered(claim: Claim, prediction: AssetPrediction) -> Answered:
-    tenant, submitted = claim.tenant_id, (claim.name, claim.metadata, claim.is_shadow)
-    return Answered(claim.job_id, claim.asset_id, tenant, *submitted, prediction)
+def _answered(claim: Claim, prediction: AssetPrediction, contents: Mapping[int, Content]) -> Answered:
+    content = contents.get(claim.job_id)
+    submitted = claim.name, claim.metadata, claim.is_shadow, claim.submitted_at
+    sha256 = content.sha256 if content else None
+    return Answered(claim.job_id, claim.asset_id, claim.tenant_id, *submitted, prediction, sha256)
 
 
 def _try_again(tx: Transaction, item: Item, settings: Settings) -> None:

@@ -4,12 +4,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import select
 
 from classifier.inference.prediction import AssetPrediction
 from taxonomy import Hierarchy
+from worker.audit.records import RoutingRecord, append, name_sha256
 from worker.db.engine import Database
 from worker.db.tables import EVERY_TENANT, PolicyRow, TenantRow
 from worker.db.transaction import Transaction
@@ -34,7 +36,17 @@ class Answered(NamedTuple):
     asset: str
     metadata: Mapping[str, object] | None
     is_shadow: bool
+    submitted_at: datetime | None
     prediction: AssetPrediction
+    content_sha256: str | None = None
+
+
+class _Compiled(NamedTuple):
+    """A version of a policy for one release."""
+
+    policy: CompiledPolicy
+    version: int
+    sha256: str  # of its document
 
 
 class UnpreparedError(Exception):
@@ -63,19 +75,19 @@ class Router:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._compiled: OrderedDict[tuple[int, int], CompiledPolicy] = OrderedDict()
+        self._compiled: OrderedDict[tuple[int, int], _Compiled] = OrderedDict()
 
     def prepare(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> None:
         """Compile a policy for a release. Not inside a transaction: releases may have to be compared."""
         with self._database.read() as tx:
             row = tx.get_one(PolicyRow, policy_id)
-            document = stored_document(row)
+            document, version, sha256 = stored_document(row), row.version, row.sha256
             mapped = known_nodes(tx, policy_id, release_id)
         if mapped is None:
             mapped = map_nodes(self._database, policy_id, release_id)
         compiled = CompiledPolicy(document, PolicyNodes(None, hierarchy, mapped))
         with self._lock:
-            self._compiled[policy_id, release_id] = compiled
+            self._compiled[policy_id, release_id] = _Compiled(compiled, version, sha256)
             while len(self._compiled) > _KEPT:
                 self._compiled.popitem(last=False)
 
@@ -91,18 +103,24 @@ class Router:
         at = tx.now()
         names = _tenant_names(tx, set(running))
         found: list[StoredRouting] = []
+        records: list[RoutingRecord] = []
         for each in answered:
             policies = [(p, self._get(p.id, release_id, hierarchy)) for p in running[each.tenant_id]]
             if not policies:
                 continue
-            above = policies[0][1].nodes.above
+            above = policies[0][1].policy.nodes.above
             facts = Facts(each.prediction, above, names[each.tenant_id], each.asset, each.metadata, at)
-            found += [_stored(each, policy, compiled, compiled.route(facts)) for policy, compiled in policies]
+            for running_policy, compiled in policies:
+                routing = _stored(each, running_policy, compiled.policy, compiled.policy.route(facts))
+                found.append(routing)
+                if not routing.shadow:
+                    records.append(_record(routing, each, running_policy, compiled, at))
         store_routings(tx, found, at)
+        append(tx, records)
         events = [Event(EventKind.ROUTING_CHANGED, each.tenant_id, each.job_id) for each in changed(tx, found)]
         record_events(tx, events, at)
 
-    def _get(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> CompiledPolicy:
+    def _get(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> _Compiled:
         with self._lock:
             found = self._compiled.get((policy_id, release_id))
             if found is None:
@@ -144,4 +162,30 @@ def _stored(each: Answered, policy: _Running, compiled: CompiledPolicy, routing:
         then.tags or (),
         routing.sampled,
         policy.shadow or each.is_shadow,
+    )
+
+
+def _record(
+    routing: StoredRouting, each: Answered, policy: _Running, compiled: _Compiled, at: datetime
+) -> RoutingRecord:
+    prediction, decision = each.prediction, each.prediction.decision
+    return RoutingRecord(
+        at=at,
+        tenant=routing.tenant_id,
+        job=routing.job_id,
+        asset_sha256=name_sha256(each.asset),
+        action=routing.action,
+        review_queue=routing.review_queue,
+        content_sha256=each.content_sha256,
+        model=prediction.model,
+        release=prediction.release,
+        policy=policy.name,
+        policy_version=compiled.version,
+        policy_sha256=compiled.sha256,
+        rule=routing.rule,
+        node=decision.node,
+        level=decision.level,
+        confidence=decision.confidence,
+        submitted_at=each.submitted_at,
+        sampled=routing.sampled,
     )

@@ -1,10 +1,11 @@
 """The versions of policies: added, listed, activated, rolled back. A version never changes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Select, select, update
 
+from worker.audit.records import ActivationRecord, append
 from worker.db.statements.locks import lock_policies
 from worker.db.tables import EVERY_TENANT, PolicyNodesRow, PolicyRow, ReleaseRow, TenantRow
 from worker.db.transaction import Transaction
@@ -14,6 +15,8 @@ from worker.policies.rules.check import Check, check_policy
 from worker.policies.rules.document import PolicyDocument, parse_policy
 from worker.policies.rules.errors import PolicyError
 from worker.policies.rules.nodes import PolicyNodes
+
+_How = Literal["activate", "rollback", "shadow", "unshadow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +119,14 @@ def list_policies(tx: Transaction, tenant: str | None = None) -> list[dict[str, 
     ]
 
 
-def activate_policy(tx: Transaction, row: PolicyRow) -> None:
-    """Make a version the active one of its tenant and name; it is no shadow any more."""
+def activate_policy(tx: Transaction, row: PolicyRow, by: str) -> None:
+    """Make a version the active one of its tenant and name, on the record; it is no shadow any more."""
     lock_policies(tx, row.tenant_id, row.name)
-    _make_active(tx, row)
+    _make_active(tx, row, "activate", by)
     row.activated_at = tx.now()
 
 
-def rollback_policy(tx: Transaction, name: str, tenant: str | None = None) -> PolicyRow:
+def rollback_policy(tx: Transaction, name: str, tenant: str | None, by: str) -> PolicyRow:
     """Make active what was activated before the version that is. Raises InvalidMoveError when nothing was."""
     owner = owner_number(tx, tenant)
     lock_policies(tx, owner, name)
@@ -134,24 +137,42 @@ def rollback_policy(tx: Transaction, name: str, tenant: str | None = None) -> Po
     row = tx.scalar(before.order_by(PolicyRow.activated_at.desc()).limit(1))
     if row is None:
         raise InvalidMoveError(f"nothing was active before {policy_text(active)}")
-    _make_active(tx, row)
+    _make_active(tx, row, "rollback", by)
     return row
 
 
-def set_shadow(tx: Transaction, row: PolicyRow, *, on: bool) -> None:
+def set_shadow(tx: Transaction, row: PolicyRow, by: str, *, on: bool) -> None:
     """Let a version run beside the active one, or no more. Raises InvalidMoveError for the active one itself."""
     lock_policies(tx, row.tenant_id, row.name)
     tx.refresh(row)
     if on and row.active:
         raise InvalidMoveError(f"{policy_text(row)} is active: it cannot be its own shadow")
     row.shadow = on
+    _record(tx, row, "shadow" if on else "unshadow", None, by)
 
 
-def _make_active(tx: Transaction, row: PolicyRow) -> None:
+def _make_active(tx: Transaction, row: PolicyRow, how: Literal["activate", "rollback"], by: str) -> None:
     mine = PolicyRow.tenant_id == row.tenant_id, PolicyRow.name == row.name
+    previous = tx.scalar(select(PolicyRow.version).where(*mine, PolicyRow.active))
     tx.execute(update(PolicyRow).where(*mine, PolicyRow.active).values(active=False))
     tx.execute(update(PolicyRow).where(PolicyRow.id == row.id).values(active=True, shadow=False))
     tx.refresh(row)
+    _record(tx, row, how, previous, by)
+
+
+def _record(tx: Transaction, row: PolicyRow, how: _How, previous: int | None, by: str) -> None:
+    record = ActivationRecord(
+        at=tx.now(),
+        tenant=row.tenant_id,
+        what="policy",
+        how=how,
+        name=row.name,
+        version=str(row.version),
+        sha256=row.sha256,
+        previous=None if previous is None else str(previous),
+        by=by,
+    )
+    append(tx, [record])
 
 
 def _of_name(owner: int, name: str) -> Select[PolicyRow]:

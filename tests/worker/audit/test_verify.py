@@ -1,5 +1,6 @@
 """Tampering of every kind is seen, and the first place of it named."""
 
+import tracemalloc
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -8,7 +9,7 @@ from audit_trail import chain_of, link_all, routing, tampering, write
 from sqlalchemy import select, text
 
 from worker.audit import verify
-from worker.audit.records import content_of
+from worker.audit.records import append, content_of
 from worker.audit.verify import verify_chains
 from worker.db.engine import Database
 from worker.db.tables import AuditLinkRow
@@ -187,3 +188,21 @@ def test_nothing_at_all_is_intact(database: Database) -> None:
     assert chain_of(database).head is None
     (chain,) = verify_chains(database, None, ["a" * 64])
     assert chain.broken is not None
+
+
+@pytest.mark.parametrize("settings", ["embedded"], indirect=True)
+def test_a_chain_is_never_in_memory_as_a_whole(database: Database) -> None:
+    """Forty thousand records, some 30 MB, linked and not, in less than 15."""
+    for start in range(0, 40_000, 2000):
+        with database.write() as tx:
+            append(tx, (routing(number) for number in range(start, start + 2000)))
+        if start == 20_000:
+            link_all(database)
+    tracemalloc.start()
+    try:
+        chain = chain_of(database)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (chain.records, chain.unlinked, chain.broken) == (22_000, 18_000, None)
+    assert peak < 15_000_000

@@ -29,7 +29,7 @@ def keep(database: Database, bundle: Bundle) -> Keep:
             release = serving_release(tx, active_bundle(tx).id)
             row = add_policy(tx, document, release, PolicyNodes.of(taxonomy), tenant, "tester").row
             if active:
-                activate_policy(tx, row)
+                activate_policy(tx, row, "tester")
             return policy_text(row)
 
     return add

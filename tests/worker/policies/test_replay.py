@@ -107,7 +107,7 @@ def test_a_shadow_policy_is_compared_on_the_same_jobs(services: Services, keep: 
     keep(YOUNG.format(15), REST)
     keep(YOUNG.format(35), REST, active=False)
     with services.database.write() as tx:
-        set_shadow(tx, find_policy(tx, "p@2"), on=True)
+        set_shadow(tx, find_policy(tx, "p@2"), "tester", on=True)
     run_jobs(services, make_images(6))
     with services.database.read() as tx:
         found = compare_policy(tx, find_policy(tx, "p@2"))
@@ -122,7 +122,7 @@ def test_a_shadow_bundle_answers_apart_and_acts_on_nothing(
     database = services.database
     other = add_bundle(database, make_bundle(tmp_path / "other", seed=5).folder, activate=False)
     with database.write() as tx:
-        shadow = set_shadow_bundle(tx, other.model, on=True).id
+        shadow = set_shadow_bundle(tx, other.model, "tester", on=True).id
     ids = run_jobs(services, make_images(5))
     with database.read() as tx:
         assert sorted(job["job"] for job in list_jobs(tx)) == ids
@@ -137,7 +137,7 @@ def test_a_shadow_bundle_answers_apart_and_acts_on_nothing(
         assert sum(each["jobs"] for each in found["routings"]) == 5
         assert [queue["queue"] for queue in list_queues(tx)][-1] == "shadow"
     with database.write() as tx:
-        set_shadow_bundle(tx, other.model, on=False)
+        set_shadow_bundle(tx, other.model, "tester", on=False)
     more = run_jobs(services, make_images(5)[:1])
     with database.read() as tx:
         assert len([row for row in tx.query(JobRow) if row.shadow]) == 5
@@ -146,4 +146,4 @@ def test_a_shadow_bundle_answers_apart_and_acts_on_nothing(
 
 def test_a_bundle_is_no_shadow_of_itself(database: Database, bundle: Bundle) -> None:
     with database.write() as tx, pytest.raises(InvalidMoveError, match="cannot be its own shadow"):
-        set_shadow_bundle(tx, bundle.model, on=True)
+        set_shadow_bundle(tx, bundle.model, "tester", on=True)

@@ -91,7 +91,7 @@ def test_a_shadow_is_written_down_apart(services: Services, keep: Keep, make_ima
     keep(ALL)
     keep("if: {}, then: {action: reject}", active=False)
     with services.database.write() as tx:
-        set_shadow(tx, find_policy(tx, "p@2"), on=True)
+        set_shadow(tx, find_policy(tx, "p@2"), "tester", on=True)
     jobs(services, [Request(uri) for uri in make_images(2)])
     assert {row[1] for row in routed(services.database)} == {"p@1"}
     assert {row[1] for row in routed(services.database, shadow=True)} == {"p@2"}

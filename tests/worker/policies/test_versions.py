@@ -52,13 +52,13 @@ def test_rollback_goes_back_step_by_step(database: Database, keep: Keep) -> None
     for rule in (ACCEPT, REJECT, "if: {}, then: {action: accept}"):
         keep(rule)
     with database.write() as tx:
-        activate_policy(tx, find_policy(tx, "p@1"))  # 1, 2, 3, 1
+        activate_policy(tx, find_policy(tx, "p@1"), "tester")  # 1, 2, 3, 1
     for expected in ("p@3", "p@2"):
         with database.write() as tx:
-            assert policy_text(rollback_policy(tx, "p")) == expected
+            assert policy_text(rollback_policy(tx, "p", None, "tester")) == expected
         assert active(database) == [(expected, None)]
     with database.write() as tx, pytest.raises(InvalidMoveError, match="nothing was active before p@2"):
-        rollback_policy(tx, "p")
+        rollback_policy(tx, "p", None, "tester")
 
 
 def test_a_name_means_the_active_version_or_the_newest(database: Database, keep: Keep) -> None:
@@ -79,10 +79,10 @@ def test_the_active_version_is_no_shadow(database: Database, keep: Keep) -> None
     keep(REJECT, active=False)
     with database.write() as tx:
         with pytest.raises(InvalidMoveError, match="cannot be its own shadow"):
-            set_shadow(tx, find_policy(tx, "p@1"), on=True)
-        set_shadow(tx, find_policy(tx, "p@2"), on=True)
+            set_shadow(tx, find_policy(tx, "p@1"), "tester", on=True)
+        set_shadow(tx, find_policy(tx, "p@2"), "tester", on=True)
     with database.write() as tx:
-        activate_policy(tx, find_policy(tx, "p@2"))
+        activate_policy(tx, find_policy(tx, "p@2"), "tester")
     with database.read() as tx:
         assert not find_policy(tx, "p@2").shadow
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from worker.catalog.serving import find_bundle
-from worker.cli.options import json_option
+from worker.cli.options import by_option, json_option
 from worker.cli.output import print_json, print_table, print_text
 from worker.cli.policies.versions import tenant_option
 from worker.cli.times import since_option
@@ -23,11 +23,12 @@ off_option = click.option("--off", is_flag=True, help="No more.")
 @click.argument("policy")
 @tenant_option
 @off_option
-def shadow(*, policy: str, tenant: str | None, off: bool) -> None:
+@by_option
+def shadow(*, policy: str, tenant: str | None, off: bool, by: str) -> None:
     """Let POLICY, NAME@VERSION or the newest of NAME, run beside the active one: it writes down and acts on nothing."""
     with _database().write() as tx:
         row = find_policy(tx, policy, tenant, newest=True)
-        set_shadow(tx, row, on=not off)
+        set_shadow(tx, row, by, on=not off)
         print_text(f"{policy_text(row)} is {'no shadow any more' if off else 'a shadow'}")
 
 

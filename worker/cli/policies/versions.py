@@ -50,7 +50,7 @@ def add(
     with database.write() as tx:
         added = add_policy(tx, document, release, nodes, tenant, by)
         if is_activated:
-            activate_policy(tx, added.row)
+            activate_policy(tx, added.row, by)
         said = {"policy": added.row.name, "version": added.row.version, "new": added.is_new,
                 "active": added.row.active}  # fmt: skip
         text = policy_text(added.row)
@@ -108,21 +108,23 @@ def diff(*, before: str, after: str, tenant: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("policy")
 @tenant_option
-def activate(*, policy: str, tenant: str | None) -> None:
+@by_option
+def activate(*, policy: str, tenant: str | None, by: str) -> None:
     """Let POLICY, NAME@VERSION or the newest of NAME, route all jobs that end from now on."""
     with _database().write() as tx:
         row = find_policy(tx, policy, tenant, newest=True)
-        activate_policy(tx, row)
+        activate_policy(tx, row, by)
         print_text(f"{policy_text(row)} is active")
 
 
 @click.command()
 @click.argument("name")
 @tenant_option
-def rollback(*, name: str, tenant: str | None) -> None:
+@by_option
+def rollback(*, name: str, tenant: str | None, by: str) -> None:
     """Activate the version of NAME that was active before."""
     with _database().write() as tx:
-        row: PolicyRow = rollback_policy(tx, name, tenant)
+        row: PolicyRow = rollback_policy(tx, name, tenant, by)
         print_text(f"{policy_text(row)} is active again")
 
 

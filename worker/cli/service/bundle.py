@@ -37,11 +37,12 @@ def add(*, bundle: Path, taxonomy_name: str | None, inactive: bool, by: str, as_
 @bundle.command()
 @click.argument("model")
 @off_option
-def shadow(*, model: str, off: bool) -> None:
+@by_option
+def shadow(*, model: str, off: bool, by: str) -> None:
     """Let the bundle of that exact version, MODEL, answer beside the active one; its answers are kept apart.
 
     Each job that succeeds gets another one, in the queue `shadow`, which comes after all others.
     """
     with open_database(read_settings().database_url).write() as tx:
-        row = set_shadow_bundle(tx, model, on=not off)
+        row = set_shadow_bundle(tx, model, by, on=not off)
         print_text(f"{row.model} is {'no shadow any more' if off else 'a shadow'}")
