@@ -19,11 +19,16 @@ from untrained_bundle import write_untrained
 
 from classifier.bundles.calibration import Calibration
 from taxonomy import Node, Taxonomy
+from worker.catalog.releases import stored_taxonomy
+from worker.catalog.serving import active_bundle, serving_release
 from worker.db.engine import Database
-from worker.db.tables import DecisionRow, JobRow, LabelRow, OutboxRow, ReleaseRow
+from worker.db.tables import DecisionRow, JobRow, LabelRow, OutboxRow, ReleaseRow, RoutingRow
 from worker.errors import DatabaseError
 from worker.jobs.submission import Request, submit
 from worker.models.registration import add_bundle
+from worker.policies.rules.document import parse_policy
+from worker.policies.rules.nodes import PolicyNodes
+from worker.policies.versions import activate_policy, add_policy
 from worker.settings import Settings
 from worker.states import Status
 
@@ -34,6 +39,16 @@ _PATIENCE_S = 120.0
 _POLL_S = 0.05
 _SHOWN_LINES = 400
 _OPEN = (Status.QUEUED, Status.RUNNING)
+_POLICY = parse_policy(
+    """
+policy: chaos
+default: {action: review, queue: general}
+rules:
+  - {name: sure, if: {min_confidence: 0.6}, then: {action: accept}}
+audit: {share: 0.1, queue: audit}
+""",
+    "chaos",
+)
 _is_active = LabelRow.release_id.in_(select(ReleaseRow.id).where(ReleaseRow.active))
 
 
@@ -42,7 +57,7 @@ class Verdict:
     """What is found after a fault: everything but the counts of jobs and restarts is to be nought."""
 
     jobs: int
-    lost: int  # without an end, or with another than succeeded; and ends that were not told
+    lost: int  # without an end, with another than succeeded, or without one routing; and ends that were not told
     duplicates: int  # label rows or decisions too many, or too few; and ends that were told by two events
     orphans: int  # leases and outbox rows left over
     unproved: int  # audit chains that are broken, and what happened without one record of it
@@ -88,11 +103,15 @@ class World:
         self._labels: int | None = None
 
     def prepare(self) -> None:
-        """An upgraded database with an active bundle."""
+        """An upgraded database with an active bundle, and a policy that routes what it answers."""
         database = Database(self.direct_url)
         database.upgrade()
         database.close()
         self.activate()
+        with self.database() as database, database.write() as tx:
+            release = serving_release(tx, active_bundle(tx).id)
+            nodes = PolicyNodes.of(stored_taxonomy(release))
+            activate_policy(tx, add_policy(tx, _POLICY, release, nodes, None, "chaos").row, "chaos")
 
     def activate(self) -> None:
         """Make its bundle the active one, again."""
@@ -189,11 +208,12 @@ class World:
             )
             waiting = session.scalar(select(func.count()).select_from(OutboxRow))
             untold, told_twice = wrongly_told(session, ids, self.events)
+            routed = session.scalar(select(func.count()).select_from(RoutingRow).where(RoutingRow.job_id.in_(ids)))
             unproved = count_unproved(database, self.activations)
         wrong = sum(wanted.get(asset) != found.get(asset) for asset in wanted.keys() | found.keys())
         return Verdict(
             len(ids),
-            len(ids) - (ended or 0) + untold,
+            len(ids) - (ended or 0) + untold + abs(len(ids) - (routed or 0)),
             wrong + abs((decisions or 0) - len(ids)) + told_twice,
             (orphans or 0) + (waiting or 0),
             unproved,
