@@ -2,10 +2,10 @@
 
 usage: python tests/chaos [--short] [--only WORDS] [--seed N]
 
-Every scenario starts servers of its own on free ports. It is good when every job succeeded and has one routing, no label
-row or decision is there twice, no lease or outbox row is left, each end of a job is one event, a JSON Lines sink was told
-of each and of the end of each batch, every audit chain is intact and has one record of each activation, deletion and
-routing, and work went on at most 2 s after the lease of what was lost had ended.
+Every scenario starts servers of its own on free ports. It is good when every job succeeded and has one routing, no
+label row or decision is there twice, no lease or outbox row is left, each end of a job is one event, a JSON Lines sink
+was told of each and of the end of each batch, every audit chain is intact and has one record of each activation,
+deletion and routing, and work went on at most 2 s after the lease of what was lost had ended.
 Exit code 1 when one is not; in the short run, which shares machines with others, lateness is only told.
 """
 

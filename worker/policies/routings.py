@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, literal, select, tuple_
 
+from worker.db.statements.index_choice import IS_ACTING
 from worker.db.statements.rows import insert_rows, is_any_of, stored_json, stored_time
 from worker.db.tables import AssetRow, PolicyRow, RoutingRow, TenantRow
 from worker.db.transaction import Transaction
@@ -100,14 +101,24 @@ def list_routings(
     limit: int = 50,
     before: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The routings of the newest jobs first; `before` is the job at which the page before ended."""
-    query = _routings().where(RoutingRow.shadow.is_(shadow))
+    """The routings of the newest jobs first; `before` is the job at which the page before ended.
+
+    Those of one review queue as people are given them: the highest priority first.
+    """
+    query = _routings().where(RoutingRow.shadow if shadow else IS_ACTING)
     for column, wanted in ((RoutingRow.review_queue, queue), (RoutingRow.action, action), (PolicyRow.name, policy)):
         if wanted is not None:
             query = query.where(column == wanted)
-    if before is not None:
+    in_queue = queue is not None and not shadow
+    if before is not None and not in_queue:
         query = query.where(RoutingRow.job_id < before)
-    order = RoutingRow.job_id.desc(), RoutingRow.policy_id
+    elif before is not None:
+        last = select(func.min(RoutingRow.priority)).where(
+            RoutingRow.job_id == before, RoutingRow.review_queue == queue
+        )
+        place = tuple_(RoutingRow.priority, RoutingRow.job_id)
+        query = query.where(place < tuple_(literal(tx.scalar(last) or 0), literal(before)))
+    order = [RoutingRow.priority.desc(), RoutingRow.job_id.desc()] if in_queue else [RoutingRow.job_id.desc()]
     return [_as_dict(*row) for row in tx.execute(query.order_by(*order).limit(limit))]
 
 

@@ -60,6 +60,19 @@ def test_jobs_are_routed_by_metadata_and_answer(services: Services, keep: Keep, 
     assert [row[0] for row in routed(services.database, queue="kids")] == ids[:1]
 
 
+def test_a_review_queue_is_listed_by_priority_and_page_by_page(
+    services: Services, keep: Keep, make_images: MakeImages
+) -> None:
+    rule = "when: age < {}, then: {{action: review, queue: q, priority: {}}}"
+    keep(rule.format(15, 9), rule.format(100, 1))
+    ids = jobs(services, [Request(uri, metadata={"age": 10 * place}) for place, uri in enumerate(make_images(4))])
+    order = [ids[1], ids[0], ids[3], ids[2]]
+    assert [row[0] for row in routed(services.database, queue="q")] == order
+    page = routed(services.database, queue="q", limit=2)
+    assert [row[0] for row in routed(services.database, queue="q", before=page[-1][0])] == order[2:]
+    assert [row[0] for row in routed(services.database, before=ids[2])] == ids[1::-1]
+
+
 def test_without_a_policy_nothing_is_routed(services: Services, make_images: MakeImages) -> None:
     jobs(services, [Request(uri) for uri in make_images(2)])
     assert routed(services.database) == []

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Select, String, literal_column, select, text, tuple_
 
 from worker.db.tables import JobRow, LabelRow
 from worker.states import Status
@@ -10,6 +10,9 @@ from worker.states import Status
 # With the words of the partial indexes themselves: a parameter in their place would hide them from the planner.
 IS_QUEUED = JobRow.status == literal_column("'queued'", String)
 IS_RUNNING = JobRow.status == literal_column("'running'", String)
+
+
+IS_ACTING = text("NOT routings.shadow")  # as the partial index of review queues says it
 
 
 def is_of_release(release_id: int) -> ColumnElement[bool]:
