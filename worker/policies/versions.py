@@ -11,6 +11,7 @@ from worker.db.tables import EVERY_TENANT, PolicyNodesRow, PolicyRow, ReleaseRow
 from worker.db.transaction import Transaction
 from worker.dispatch.queues import find_tenant, tenant_number
 from worker.errors import InvalidMoveError, LookupFailedError
+from worker.policies.hash_lists.storage import list_names
 from worker.policies.rules.check import Check, check_policy
 from worker.policies.rules.document import PolicyDocument, parse_policy
 from worker.policies.rules.errors import PolicyError
@@ -40,11 +41,12 @@ def add_policy(
 
     nodes: of `release`, against which it is checked. Raises PolicyError, of the first error, when it cannot be used.
     """
-    check = check_policy(document, nodes)
+    owner = EVERY_TENANT if tenant is None else tenant_number(tx, tenant)
+    check = check_policy(document, nodes, list_names(tx, owner))
     if check.errors:
         first = check.errors[0]
         raise PolicyError(first.message, rule=first.rule, source=document.source, line=first.line)
-    name, owner = document.policy.policy, EVERY_TENANT if tenant is None else tenant_number(tx, tenant)
+    name = document.policy.policy
     lock_policies(tx, owner, name)
     newest = tx.scalar(_of_name(owner, name).order_by(PolicyRow.version.desc()).limit(1))
     if newest is not None and newest.sha256 == document.sha256:

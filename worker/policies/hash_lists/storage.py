@@ -70,6 +70,11 @@ def list_hash_lists(tx: Transaction) -> list[dict[str, Any]]:
     return [_as_dict(row, tenant) for row, tenant in tx.execute(query)]
 
 
+def list_names(tx: Transaction, tenant_id: int) -> set[str]:
+    """The names of the lists that a tenant has, those for all tenants included."""
+    return set(tx.scalars(select(HashListRow.name).where(HashListRow.tenant_id.in_((tenant_id, EVERY_TENANT)))))
+
+
 def show_hash_list(tx: Transaction, name: str, tenant: str | None = None) -> dict[str, Any]:
     """One list with its entries by kind. Raises LookupFailedError."""
     row = _find(tx, name, tenant)

@@ -1,6 +1,6 @@
 """What is wrong with a policy that is well-formed: unknown nodes, contradictions, rules that can never match."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from taxonomy import TaxonomyError
@@ -20,8 +20,11 @@ class Check:
     warnings: tuple[Finding, ...]
 
 
-def check_policy(document: PolicyDocument, nodes: PolicyNodes | None) -> Check:
-    """Check a policy against the nodes of a release; without them, what can be checked without."""
+def check_policy(document: PolicyDocument, nodes: PolicyNodes | None, lists: Collection[str] | None = None) -> Check:
+    """Check a policy against the nodes of a release; without them, what can be checked without.
+
+    lists: the names of all lists of known content, where they are known.
+    """
     errors = [*_wrong_thresholds(document, nodes)]
     warnings: list[Finding] = []
     reaches: list[tuple[int, Reach]] = []
@@ -38,7 +41,8 @@ def check_policy(document: PolicyDocument, nodes: PolicyNodes | None) -> Check:
             warnings.append(Finding(rule.name, line, f"can never match: {earlier} before it takes all that it would"))
         else:
             reaches.append((number, reach))
-        warnings += [Finding(rule.name, line, message) for message in _odd_in(rule, document, nodes)]
+        odd = (*_odd_in(rule, document, nodes), *_unknown_lists(rule, lists))
+        warnings += [Finding(rule.name, line, message) for message in odd]
     return Check(tuple(errors), tuple(warnings))
 
 
@@ -105,6 +109,13 @@ def _levels(rule: Rule, nodes: PolicyNodes, level: int) -> Iterator[str]:
     if under and not any(nodes.level(node) <= level <= nodes.deepest[node] for node in under):
         names = " or ".join(under.values())
         yield f"can never match: no node at or below {names:.80} is of level {level}"
+
+
+def _unknown_lists(rule: Rule, lists: Collection[str] | None) -> Iterator[str]:
+    if lists is not None:
+        for name in rule.if_.hash_list or ():
+            if name not in lists:
+                yield f"there is no hash list {name!r:.80} yet"
 
 
 def _odd_in(rule: Rule, document: PolicyDocument, nodes: PolicyNodes | None) -> Iterator[str]:

@@ -72,6 +72,12 @@ def test_a_threshold_that_a_rule_overrides_is_told() -> None:
     assert "min_confidence 0.3 overrides the threshold 0.5 of Knives" in warning.message
 
 
+def test_a_list_that_is_not_there_is_told() -> None:
+    (warning,) = check_policy(document("if: {hash_list: [known, gone]}"), NODES, {"known"}).warnings
+    assert warning.message == "there is no hash list 'gone' yet"
+    assert check_policy(document("if: {hash_list: gone}"), NODES).warnings == ()
+
+
 @pytest.mark.parametrize(("head", "said"), [
     ("thresholds: {Nothing: 0.5}\n", "thresholds: no node has the id or path 'Nothing'"),
     ("thresholds: {Weapons: 0.5, w: 0.6}\n", "thresholds: 'w' names a node that is named above as well"),
