@@ -122,7 +122,7 @@ def test_a_reader_beside_many_writers_sees_every_event(database: Database) -> No
     def read() -> None:
         cursor = 0
         while True:
-            is_last = stop.is_set()
+            is_last = stop.wait(0.005)
             with database.read() as tx:
                 up_to = horizon.safe_id(tx)
                 found = [event.id for event in events_between(tx, cursor, up_to, 10_000)]
@@ -132,7 +132,7 @@ def test_a_reader_beside_many_writers_sees_every_event(database: Database) -> No
                 return
 
     def busy() -> None:
-        for _ in range(20):
+        for _ in range(10):
             with database.write() as tx:
                 record_events(tx, [EVENT] * random.randint(1, 3))
                 tx.execute(text("SELECT 1")) if tx.is_sqlite else tx.execute(text("SELECT pg_sleep(random() / 100)"))

@@ -10,7 +10,9 @@ from plans import analyse, asked, explained
 from sqlalchemy import insert, select, text
 
 from worker.db.engine import Database
+from worker.db.statements.batch_ends import batches_to_sweep
 from worker.db.statements.counts import count_in_flight, count_up_to
+from worker.db.statements.horizon import Horizon
 from worker.db.statements.index_choice import (
     IS_QUEUED,
     IS_RUNNING,
@@ -21,7 +23,7 @@ from worker.db.statements.index_choice import (
 from worker.db.statements.locks import hold_assets, lock_unless_held, take_relay_lock
 from worker.db.statements.rows import add_missing_assets, insert_rows, is_any_of, reserve_job_ids
 from worker.db.statements.waiting_jobs import next_of_tenants, tenants_above, waiting_in
-from worker.db.tables import AssetRow, BundleRow, JobRow, LabelRow, OutboxRow, ReleaseRow
+from worker.db.tables import AssetRow, BundleRow, EventRow, JobRow, LabelRow, OutboxRow, ReleaseRow
 from worker.db.transaction import Transaction
 from worker.states import Status
 
@@ -214,6 +216,22 @@ def test_missing_assets_are_added_and_known_ones_stay(filled: Database) -> None:
         ((_, plan),) = plans
         assert any("Conflict Resolution: NOTHING" in step for step in plan), plan
         assert any("ProjectSet" in step for step in plan), plan
+
+
+def test_a_sweep_reads_little_of_large_batches(filled: Database) -> None:
+    """Open batches by their index, and of each the newest job and an open one by the indexes of batches."""
+    plan = plan_of(filled, lambda tx: batches_to_sweep(tx, after=0, limit=100))
+    assert_seeks(plan, "ix_jobs_batch_id_id")
+    assert plan.count("ix_jobs_batch_id_status") == 2, plan
+    assert "ix_batches_open" in plan, plan
+
+
+@ON_SERVERS
+def test_the_horizon_looks_at_the_last_row_alone(filled: Database) -> None:
+    """By the primary key; who writes is asked of the locks."""
+    plan = plan_of(filled, lambda tx: Horizon(EventRow).safe_id(tx))
+    assert_seeks(plan, "pk_events")
+    assert "pg_lock_status" in plan
 
 
 @ON_SERVERS

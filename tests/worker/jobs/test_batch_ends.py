@@ -6,11 +6,9 @@ from datetime import timedelta
 
 import pytest
 from fixture_types import Submitted
-from plans import analyse, explained
 from sqlalchemy import insert, select, update
 
 from worker.db.engine import Database
-from worker.db.statements.batch_ends import batches_to_sweep
 from worker.db.tables import BatchRow, EventRow, JobRow
 from worker.dispatch.queues import Destination
 from worker.jobs.batch_ends import BatchEnds, reopen_batches
@@ -162,21 +160,3 @@ def test_open_batches_are_looked_at_in_turn(database: Database, submitted: Submi
         tx.execute(insert(JobRow), [{**job, "batch_id": number} for number in range(2, 5999)])
     sweep = BatchEnds()
     assert [sweep.sweep(database) for _ in range(3)] == [0, 2, 0]
-
-
-def test_a_sweep_reads_little_of_large_batches(database: Database, submitted: Submitted) -> None:
-    """Open batches by their index, and of each the newest job and an open one by the indexes of batches."""
-    submitted([f"file:///{number}" for number in range(3000)])
-    succeed(database, list(range(1, 1001)))
-    analyse(database)
-
-    def act() -> None:
-        with database.read() as tx:
-            batches_to_sweep(tx, after=0, limit=100)
-
-    ((_, plan),) = explained(database, act, seqscan=False)
-    text = "\n".join(plan)
-    assert "ix_jobs_batch_id_status" in text, text
-    assert "ix_jobs_batch_id_id" in text, text
-    assert "ix_batches_open" in text or "INTEGER PRIMARY KEY" in text, text
-    assert not any(word in text for word in ("Seq Scan", "SCAN jobs", "SCAN batches", "TEMP B-TREE", "Sort")), text

@@ -1,6 +1,6 @@
 """How far a table that is only appended to may be read in the order of its ids, without missing what commits late."""
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 
 from worker.db.tables import AuditRecordRow, EventRow
 from worker.db.transaction import Transaction
@@ -23,7 +23,7 @@ class Horizon:
     """
 
     def __init__(self, table: type[EventRow | AuditRecordRow]) -> None:
-        newest = select(func.max(table.id))
+        newest = select(table.id).order_by(table.id.desc()).limit(1)  # max() might read all of another index
         self._newest = newest
         self._look = select(newest.scalar_subquery(), text(_WRITERS).bindparams(name=table.__tablename__))
         self._safe = 0
