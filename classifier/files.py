@@ -9,18 +9,20 @@ from typing import BinaryIO
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file in one step: whoever reads it meanwhile finds the old content or the new. Raises OSError."""
-    partial = _partial(path)
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    with replaced_file(path) as stream:
+        stream.write(content)
 
 
 @contextmanager
 def replaced_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; it takes the place of the old one when the block ends, and is removed when the block raises."""
+    """A file to write; it takes the place of the old one when the block ends, and is removed when the block raises.
+
+    What is there and no file, such as /dev/null or a pipe, stays what it is, and is written to.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as stream:
+            yield stream
+        return
     partial = _partial(path)
     try:
         with partial.open("wb") as stream:

@@ -12,6 +12,7 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
 FALSE = sa.text("false")
 ACTIVE = sa.text("active")
+SHADOW = sa.text("shadow")
 IN_REVIEW = sa.text("review_queue IS NOT NULL AND NOT shadow")
 UNFINISHED = sa.text("finished_at IS NULL")
 APPEND_ONLY = ("audit_records", "audit_links")
@@ -19,6 +20,7 @@ APPEND_ONLY = ("audit_records", "audit_links")
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("shadow", sa.Boolean(), nullable=False, server_default=FALSE))
+    op.create_index("ix_jobs_shadows", "jobs", ["bundle_id", "id"], sqlite_where=SHADOW, postgresql_where=SHADOW)
     op.add_column("bundles", sa.Column("shadow", sa.Boolean(), nullable=False, server_default=FALSE))
     op.add_column("batches", sa.Column("tenant_id", sa.Integer(), nullable=False, server_default=sa.text("1")))
     op.add_column("batches", sa.Column("submitted_at", TIME, nullable=True))
@@ -50,6 +52,7 @@ def downgrade() -> None:
         "DELETE FROM jobs WHERE shadow",
     ):
         op.execute(statement)
+    op.drop_index("ix_jobs_shadows", "jobs")
     op.drop_column("jobs", "shadow")
 
 
@@ -219,6 +222,10 @@ def _keep_audit_as_it_is() -> None:
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}"
             " FOR EACH ROW EXECUTE FUNCTION cladist_append_only()"
         )
+        op.execute(
+            f"CREATE TRIGGER {table}_never_emptied BEFORE TRUNCATE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION cladist_append_only()"
+        )
 
 
 def _let_audit_change() -> None:
@@ -226,4 +233,5 @@ def _let_audit_change() -> None:
         return  # triggers go with their table
     for table in APPEND_ONLY:
         op.execute(f"DROP TRIGGER {table}_append_only ON {table}")
+        op.execute(f"DROP TRIGGER {table}_never_emptied ON {table}")
     op.execute("DROP FUNCTION cladist_append_only()")

@@ -138,8 +138,8 @@ def diff(before: Taxonomy, after: Taxonomy, mapping: NodeMapping = NO_MAPPING) -
     sources = Counter(match.new[0] for match in matches.values() if len(match.new) == 1)
     changes = [_change(node, matches.get(node.id), sources, became, after) for node in before]
     ids = {node.id for node in before}
-    reached = {new for match in matches.values() for new in match.new}
-    changes += [Change(ChangeKind.ADDED, None, (node.id,), 1.0, "") for node in after if node.id not in reached | ids]
+    known = ids | {new for match in matches.values() for new in match.new}
+    changes += [Change(ChangeKind.ADDED, None, (node.id,), 1.0, "") for node in after if node.id not in known]
     return Difference(before, after, tuple(changes))
 
 

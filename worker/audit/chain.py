@@ -5,6 +5,7 @@ hash of the link before it (64 zeros before the first), the tenant's number, its
 their count, and then the hash of each record. Whoever holds the tenant's turn makes the next link.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -47,6 +48,9 @@ class Linker:
         self._database = database
         self._linked_to: int | None = None  # all records up to this id have links; None: not known yet
         self._horizon = Horizon(AuditRecordRow)
+        self._behind: deque[int] = deque()  # tenants that are not linked up to `_up_to` yet
+        self._up_to = 0
+        self._is_passed_over = False  # whether another process held the turn of one of them
 
     def link(self) -> int:
         """Link records that are safe, those of one tenant after another's; return how many links were made.
@@ -54,21 +58,26 @@ class Linker:
         A backlog takes several rounds. Tenants whose turn another process holds are passed over until the next one.
         Raises DatabaseError.
         """
-        up_to = self._safe_id()
-        if up_to is None:
-            return 0
-        with self._database.read() as tx:
-            tenants = self._tenants_behind(tx, up_to)
-        made, is_done = 0, True
-        for tenant in tenants:
-            count: int | None = 1
-            while count and made < _ROUND_LINKS:
-                count = link_next(self._database, tenant, up_to)
-                made += bool(count)
-            is_done &= count == 0
-        if is_done:
-            self._linked_to = up_to
+        if not self._behind:
+            self._look()
+        made = 0
+        while self._behind and made < _ROUND_LINKS:
+            count = link_next(self._database, self._behind[0], self._up_to)
+            made += bool(count)
+            if not count:
+                self._is_passed_over |= count is None
+                self._behind.popleft()
+        if not self._behind and not self._is_passed_over and self._up_to:
+            self._linked_to = self._up_to
         return made
+
+    def _look(self) -> None:
+        """See which tenants have records without links; the rounds that follow link those before it looks again."""
+        up_to = self._safe_id()
+        if up_to is not None:
+            with self._database.read() as tx:
+                self._behind = deque(self._tenants_behind(tx, up_to))
+            self._up_to, self._is_passed_over = up_to, False
 
     def _safe_id(self) -> int | None:
         """The id that may be linked up to; None when there is nothing new, or when it is not safe yet."""

@@ -96,14 +96,13 @@ class DeletionRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRecord(Record):
-    """That a list of known content was changed by a file."""
+    """That a list of known content was changed by a file, or deleted, upon which it has no entries."""
 
     kind: ClassVar[str] = "import"
 
     name: str
     version: int
     entry_count: int  # of the list, from now on
-    sha256: str | None = None  # of the file
     by: str
 
 

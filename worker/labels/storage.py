@@ -111,7 +111,7 @@ def _labelled_by_later_jobs(tx: Transaction, claims: Sequence[Claim], release_id
     """The assets on which a job of the same bundle that was submitted later has succeeded, and has labels here."""
     mine = {claim.asset_id: claim for claim in claims}
     of_assets = select(JobRow.asset_id, JobRow.bundle_id, JobRow.status, func.max(JobRow.id)).where(
-        is_any_of(tx, JobRow.asset_id, mine)
+        is_any_of(tx, JobRow.asset_id, mine), JobRow.shadow.is_(False)
     )
     ended = tx.execute(of_assets.group_by(JobRow.asset_id, JobRow.bundle_id, JobRow.status))
     passed = {

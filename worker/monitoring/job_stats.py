@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 
 from worker.db.statements.counts import COUNTED, count_up_to
 from worker.db.statements.index_choice import select_by_status
@@ -42,7 +43,7 @@ def read_job_stats(tx: Transaction) -> JobStats:
     return JobStats(
         counts={status.value: count_up_to(tx, select_by_status(status, JobRow.id)) for status in _SHOWN},
         is_published_pending=_is_published_pending(tx),
-        oldest_pending_s=_age_s(now, tx.scalar(select_by_status(Status.QUEUED, JobRow.created_at).limit(1))),
+        oldest_pending_s=_age_s(now, tx.scalar(_acting(select_by_status(Status.QUEUED, JobRow.created_at)).limit(1))),
         outbox_lag_s=_outbox_lag_s(tx, now),
     )
 
@@ -83,8 +84,14 @@ def _is_published_pending(tx: Transaction) -> bool:
 def _outbox_lag_s(tx: Transaction, now: datetime) -> float:
     due = or_(OutboxRow.due_at.is_(None), OutboxRow.due_at <= now)
     waits_since = func.coalesce(OutboxRow.due_at, JobRow.created_at, type_=JobRow.created_at.type)
-    first = select(waits_since).join(JobRow, JobRow.id == OutboxRow.job_id).where(due).order_by(OutboxRow.id).limit(1)
+    first = select(waits_since).join(JobRow, JobRow.id == OutboxRow.job_id).where(due)
+    first = _acting(first).order_by(OutboxRow.id).limit(1)
     return _age_s(now, tx.scalar(first))
+
+
+def _acting(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Without shadows, which wait behind all others for as long as it takes."""
+    return query.where(JobRow.shadow.is_(False))
 
 
 def _age_s(now: datetime, since: datetime | None) -> float:

@@ -20,13 +20,16 @@ from worker.labels.storage import store_predictions
 from worker.pipeline.in_flight import Item
 from worker.pipeline.log_context import claim_fields
 from worker.policies.hash_lists.loading import KnownContent
-from worker.policies.router import Answered, Router, UnpreparedError
+from worker.policies.router import Answered, Prepared, Router, UnpreparedError
+from worker.policies.rules.errors import PolicyError
 from worker.settings import Settings
 from worker.states import Code
 from worker.telemetry.metrics import stage
 from worker.telemetry.redaction import redacted_uri
 
 log = logging.getLogger("cladist.pipeline")
+
+_POLICY_WAIT_S = 60.0
 
 
 def fetch_content(item: Item, fetcher: Fetcher) -> None:
@@ -99,21 +102,35 @@ def predict_items(items: Sequence[Item]) -> None:
 def store_items(items: Sequence[Item], database: Database, settings: Settings, router: Router) -> None:
     """Stage store: labels, decisions, routings and states of the items in one transaction, fenced by their attempts.
 
-    A policy that became active a moment ago is compiled between two tries.
+    Policies that became active a moment ago are compiled between two tries. Where one cannot be, its jobs wait for it,
+    and are charged no attempt.
     """
+    prepared: Prepared = {}
     with stage("store"):
         while True:
             try:
-                failed = _store_items(items, database, settings, router)
+                failed = _store_items(items, database, settings, router, prepared)
                 break
             except UnpreparedError as missing:
-                router.prepare(missing.policy_id, missing.release_id, missing.hierarchy)
+                try:
+                    prepared |= router.prepare(missing)
+                except PolicyError as error:
+                    _wait_for_policy(items, error)
     for failure in failed:
         fields = claim_fields(failure.claim)
         log.info("job %d failed: %s: %s", failure.claim.job_id, failure.code, failure.message, extra=fields)
 
 
-def _store_items(items: Sequence[Item], database: Database, settings: Settings, router: Router) -> list[Failure]:
+def _wait_for_policy(items: Sequence[Item], error: PolicyError) -> None:
+    log.error("jobs wait for a policy that cannot be used: %s", error)
+    for item in items:
+        if item.prediction is not None:
+            item.prediction, item.error = None, HostBusyError(f"the policy {error}", _POLICY_WAIT_S)
+
+
+def _store_items(
+    items: Sequence[Item], database: Database, settings: Settings, router: Router, prepared: Prepared
+) -> list[Failure]:
     """What failed for good."""
     with database.write() as tx:
         held = set(held_claims(tx, [item.claim for item in items]))
@@ -122,7 +139,7 @@ def _store_items(items: Sequence[Item], database: Database, settings: Settings, 
         if predicted:
             hold_assets(tx, [item.claim.asset_id for item in predicted])
         for _, group in groupby(predicted, key=_answered_by):
-            _store_predictions(tx, list(group), router)
+            _store_predictions(tx, list(group), router, prepared)
         failed = [Failure(item.claim, item.code, str(item.error)) for item in alive if item.code is not None]
         mark_failed(tx, failed)
         for item in alive:
@@ -159,7 +176,7 @@ def _answered_by(item: Item) -> tuple[int, str]:
     return item.claim.bundle_id, item.predictor.hierarchy.release if item.predictor else ""
 
 
-def _store_predictions(tx: Transaction, items: Sequence[Item], router: Router) -> None:
+def _store_predictions(tx: Transaction, items: Sequence[Item], router: Router, prepared: Prepared) -> None:
     if not items or (predictor := items[0].predictor) is None:
         return
     hold_serving_release(tx, items[0].claim.bundle_id)
@@ -171,7 +188,8 @@ def _store_predictions(tx: Transaction, items: Sequence[Item], router: Router) -
     results = [(item.claim, item.prediction) for item in items if item.prediction is not None]
     store_predictions(tx, results, serving.id, contents)
     mark_succeeded(tx, [item.claim for item in items])
-    router.route(tx, [_answered(*result, contents) for result in results], serving.id, predictor.hierarchy)
+    answered = [_answered(*result, contents) for result in results]
+    router.route(tx, answered, serving.id, predictor.hierarchy, prepared)
     add_shadow_jobs(tx, [claim for claim, _ in results])
 
 

@@ -1,5 +1,7 @@
 """`policy explain`: why a job was routed as it was, or would be by another version."""
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -21,21 +23,22 @@ def explain_job(database: Database, job_id: int, wanted: str | None, tenant: str
     """
     with database.read() as tx:
         case = find_case(tx, job_id)
-        rows = [find_policy(tx, wanted, tenant)] if wanted is not None else _routed_by(tx, job_id)
-        versions = [(row.id, row.name, row.version) for row in rows]
+        rows = [(find_policy(tx, wanted, tenant), case.at)] if wanted is not None else _routed_by(tx, job_id)
+        versions = [(row.id, row.name, row.version, at) for row, at in rows]
     compiled = CompiledVersions(database)
     found = []
-    for number, name, version in versions:
+    for number, name, version, at in versions:
         policy = compiled.get(number, case.prediction.release)
-        said = explain(policy, case.facts(policy.nodes.above)).as_dict()
+        said = explain(policy, replace(case, at=at).facts(policy.nodes.above)).as_dict()
         found.append({"job": job_id, "policy": name, "version": version, **said})
     return found
 
 
-def _routed_by(tx: Transaction, job_id: int) -> list[PolicyRow]:
-    query = select(PolicyRow).join(RoutingRow, RoutingRow.policy_id == PolicyRow.id)
+def _routed_by(tx: Transaction, job_id: int) -> list[tuple[PolicyRow, datetime]]:
+    """The versions, each with when it was."""
+    query = select(PolicyRow, RoutingRow.created_at).join(RoutingRow, RoutingRow.policy_id == PolicyRow.id)
     query = query.where(RoutingRow.job_id == job_id).order_by(RoutingRow.shadow, PolicyRow.name, PolicyRow.version)
-    rows = list(tx.scalars(query))
+    rows = [(row, at) for row, at in tx.execute(query)]
     if not rows:
         raise LookupFailedError(f"no policy has routed job {job_id}: name one with --policy")
     return rows

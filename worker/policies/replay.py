@@ -3,6 +3,7 @@
 import heapq
 import multiprocessing
 import os
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -16,10 +17,10 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from worker.db.engine import Database
+from worker.db.statements.times import first_job_since
 from worker.db.tables import JobRow
 from worker.policies.rules.compile import CompiledPolicy, Routing
 from worker.policies.stored import CompiledVersions, StoredCase, read_cases, select_cases
-from worker.states import Status
 
 _RANGE = 20_000  # job ids that a process takes at once
 _FETCHED = 1000  # rows at once
@@ -89,13 +90,18 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which versions, by number, and which jobs. queue: only what is, or would be, in this review queue."""
+    """Which versions, by number, and which jobs.
+
+    queue: only what is, or would be, in this review queue. tenant: only its jobs; others: not theirs.
+    """
 
     before: int
     after: int
     since: datetime | None = None
     queue: str | None = None
     sample: int = 20
+    tenant: int | None = None
+    others: tuple[int, ...] = ()
 
 
 def replay(database: Database, question: Question, on_progress: OnProgress, processes: int | None = None) -> Replay:
@@ -122,11 +128,10 @@ def _parts(database: Database, question: Question, ranges: list[tuple[int, int]]
 
 def _ranges(database: Database, question: Question) -> list[tuple[int, int]]:
     """Ranges [first, end) of job ids."""
-    jobs = select(func.min(JobRow.id), func.max(JobRow.id)).where(JobRow.status == Status.SUCCEEDED)
-    if question.since is not None:
-        jobs = jobs.where(JobRow.created_at >= question.since)
     with database.read() as tx:
-        first, last = tx.execute(jobs).one()
+        first, last = tx.execute(select(func.min(JobRow.id), func.max(JobRow.id))).one()
+        if last and question.since is not None:
+            first = first_job_since(tx, question.since, first, last)
     return list(pairwise([*range(first, last + 1, _RANGE), last + 1])) if last else []
 
 
@@ -143,6 +148,10 @@ def _replay_range(url: str, question: Question, first: int, end: int) -> Replay:
     query = select_cases().where(JobRow.id >= first, JobRow.id < end).order_by(JobRow.id)
     if question.since is not None:
         query = query.where(JobRow.created_at >= question.since)
+    if question.tenant is not None:
+        query = query.where(JobRow.tenant_id == question.tenant)
+    if question.others:
+        query = query.where(JobRow.tenant_id.not_in(question.others))
     with database.read() as tx:
         for case in read_cases(tx, query.execution_options(yield_per=_FETCHED)):
             release = case.prediction.release
@@ -168,8 +177,9 @@ def _look(case: StoredCase, before: CompiledPolicy, after: CompiledPolicy, quest
     if was != would:
         found.flips += 1
         drawn = blake2b(str(case.job_id).encode(), digest_size=8).digest()
-        flip = Flip(case.job_id, case.asset, case.tenant, was, would, rules)
-        found.sample = heapq.nsmallest(question.sample, [*found.sample, (drawn, flip)])
+        if len(found.sample) < question.sample or (found.sample and drawn < found.sample[-1][0]):
+            insort(found.sample, (drawn, Flip(case.job_id, case.asset, case.tenant, was, would, rules)))
+            del found.sample[question.sample :]
 
 
 def _outcome(routing: Routing) -> Outcome:

@@ -1,8 +1,10 @@
 """The router of a worker: compiled policies, and the routings that they give with the answers of a batch."""
 
+import math
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -25,6 +27,7 @@ from worker.policies.versions import stored_document
 from worker.states import EventKind
 
 _KEPT = 256  # compiled policies
+_MAPPED_S = 60.0  # how long a policy of another release stays as it was mapped
 
 
 class Answered(NamedTuple):
@@ -47,14 +50,18 @@ class _Compiled(NamedTuple):
     policy: CompiledPolicy
     version: int
     sha256: str  # of its document
+    until: float  # by the monotonic clock: when it is to be looked at again
+
+
+Prepared = dict[tuple[int, int], _Compiled]  # by policy and release: what one store needs, however much that is
 
 
 class UnpreparedError(Exception):
-    """A policy became active that is not compiled yet for a release: prepare it outside of the transaction."""
+    """Policies that run are not compiled yet for a release: prepare them outside of the transaction."""
 
-    def __init__(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> None:
-        super().__init__(policy_id, release_id)
-        self.policy_id = policy_id
+    def __init__(self, policy_ids: Collection[int], release_id: int, hierarchy: Hierarchy) -> None:
+        super().__init__(policy_ids, release_id)
+        self.policy_ids = policy_ids
         self.release_id = release_id
         self.hierarchy = hierarchy
 
@@ -70,62 +77,99 @@ class _Running:
 
 
 class Router:
-    """Compiled policies of this process, the ones used last; versions never change, so nothing of them goes stale."""
+    """Compiled policies of this process, the ones used last.
+
+    Versions never change; how one was mapped to another release than its own may, and is looked at again each minute.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
         self._compiled: OrderedDict[tuple[int, int], _Compiled] = OrderedDict()
 
-    def prepare(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> None:
-        """Compile a policy for a release. Not inside a transaction: releases may have to be compared."""
+    def prepare(self, missing: UnpreparedError) -> Prepared:
+        """Compile policies for a release. Not inside a transaction: releases may have to be compared."""
+        found = {}
+        for policy_id in missing.policy_ids:
+            key = policy_id, missing.release_id
+            found[key] = self._known(key) or self._compile(policy_id, missing.release_id, missing.hierarchy)
+        return found
+
+    def _compile(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> _Compiled:
         with self._database.read() as tx:
             row = tx.get_one(PolicyRow, policy_id)
             document, version, sha256 = stored_document(row), row.version, row.sha256
+            is_own = row.release_id == release_id
             mapped = known_nodes(tx, policy_id, release_id)
         if mapped is None:
             mapped = map_nodes(self._database, policy_id, release_id)
-        compiled = CompiledPolicy(document, PolicyNodes(None, hierarchy, mapped))
+        policy = CompiledPolicy(document, PolicyNodes(None, hierarchy, mapped))
+        compiled = _Compiled(policy, version, sha256, math.inf if is_own else time.monotonic() + _MAPPED_S)
         with self._lock:
-            self._compiled[policy_id, release_id] = _Compiled(compiled, version, sha256)
+            self._compiled[policy_id, release_id] = compiled
             while len(self._compiled) > _KEPT:
                 self._compiled.popitem(last=False)
+        return compiled
 
-    def route(self, tx: Transaction, answered: Sequence[Answered], release_id: int, hierarchy: Hierarchy) -> None:
+    def route(
+        self,
+        tx: Transaction,
+        answered: Sequence[Answered],
+        release_id: int,
+        hierarchy: Hierarchy,
+        prepared: Prepared,
+    ) -> None:
         """Write the routings of jobs that succeed in this transaction, and tell of those that change something.
 
-        Each policy that is active for a job's tenant routes it, and each shadow writes down what it would do. Raises
-        UnpreparedError, before anything is written.
+        Each policy that is active for a job's tenant routes it, and each shadow writes down what it would do.
+        prepared: what was compiled for this very store. Raises UnpreparedError, upon which the transaction is rolled
+        back, and tried again with all that it names.
         """
         running = _running(tx, {each.tenant_id for each in answered}) if answered else {}
         if not any(running.values()):
             return
+        compiled = self._all(running, release_id, hierarchy, prepared)
         at = tx.now()
         names = _tenant_names(tx, set(running))
         found: list[StoredRouting] = []
         records: list[RoutingRecord] = []
         for each in answered:
-            policies = [(p, self._get(p.id, release_id, hierarchy)) for p in running[each.tenant_id]]
-            if not policies:
-                continue
-            above = policies[0][1].policy.nodes.above
-            facts = Facts(each.prediction, above, names[each.tenant_id], each.asset, each.metadata, at)
-            for running_policy, compiled in policies:
-                routing = _stored(each, running_policy, compiled.policy, compiled.policy.route(facts))
+            facts: Facts | None = None
+            for policy in running[each.tenant_id]:
+                mine = compiled[policy.id]
+                if facts is None:
+                    above = mine.policy.nodes.above
+                    facts = Facts(each.prediction, above, names[each.tenant_id], each.asset, each.metadata, at)
+                routing = _stored(each, policy, mine.policy, mine.policy.route(facts))
                 found.append(routing)
                 if not routing.shadow:
-                    records.append(_record(routing, each, running_policy, compiled, at))
+                    records.append(_record(routing, each, policy, mine, at))
         store_routings(tx, found, at)
         append(tx, records)
         events = [Event(EventKind.ROUTING_CHANGED, each.tenant_id, each.job_id) for each in changed(tx, found)]
         record_events(tx, events, at)
 
-    def _get(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> _Compiled:
+    def _all(
+        self,
+        running: Mapping[int, Sequence["_Running"]],
+        release_id: int,
+        hierarchy: Hierarchy,
+        prepared: Prepared,
+    ) -> dict[int, _Compiled]:
+        """All that runs, by the number of the policy. Raises UnpreparedError, of all that is missing at once."""
+        ids = {policy.id for policies in running.values() for policy in policies}
+        found = {each: prepared.get((each, release_id)) or self._known((each, release_id)) for each in ids}
+        missing = sorted(each for each, compiled in found.items() if compiled is None)
+        if missing:
+            raise UnpreparedError(missing, release_id, hierarchy)
+        return {each: compiled for each, compiled in found.items() if compiled is not None}
+
+    def _known(self, key: tuple[int, int]) -> _Compiled | None:
         with self._lock:
-            found = self._compiled.get((policy_id, release_id))
-            if found is None:
-                raise UnpreparedError(policy_id, release_id, hierarchy)
-            self._compiled.move_to_end((policy_id, release_id))
+            found = self._compiled.get(key)
+            if found is None or found.until < time.monotonic():
+                return None
+            self._compiled.move_to_end(key)
             return found
 
 

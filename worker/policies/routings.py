@@ -103,7 +103,8 @@ def list_routings(
 ) -> list[dict[str, Any]]:
     """The routings of the newest jobs first; `before` is the job at which the page before ended.
 
-    Those of one review queue as people are given them: the highest priority first.
+    Those of one review queue as people are given them: the highest priority first. A page that ends within the routings
+    of a job is longer by the rest of them.
     """
     query = _routings().where(RoutingRow.shadow if shadow else IS_ACTING)
     for column, wanted in ((RoutingRow.review_queue, queue), (RoutingRow.action, action), (PolicyRow.name, policy)):
@@ -119,7 +120,14 @@ def list_routings(
         place = tuple_(RoutingRow.priority, RoutingRow.job_id)
         query = query.where(place < tuple_(literal(tx.scalar(last) or 0), literal(before)))
     order = [RoutingRow.priority.desc(), RoutingRow.job_id.desc()] if in_queue else [RoutingRow.job_id.desc()]
-    return [_as_dict(*row) for row in tx.execute(query.order_by(*order).limit(limit))]
+    found = [_as_dict(*row) for row in tx.execute(query.order_by(*order, RoutingRow.policy_id).limit(limit))]
+    return found if in_queue or len(found) < limit else _with_whole_job(tx, query, found)
+
+
+def _with_whole_job(tx: Transaction, query: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    last = found[-1]["job"]
+    rest = [_as_dict(*row) for row in tx.execute(query.where(RoutingRow.job_id == last).order_by(RoutingRow.policy_id))]
+    return [*(each for each in found if each["job"] != last), *rest]
 
 
 def routings_of(tx: Transaction, job_ids: Sequence[int]) -> Mapping[int, list[dict[str, Any]]]:

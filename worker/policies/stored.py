@@ -68,8 +68,11 @@ def find_case(tx: Transaction, job_id: int) -> StoredCase:
     return found[0]
 
 
+_KEPT_RELEASES = 4  # predictions are read in the order of jobs, so that releases come one after the other
+
+
 class Releases:
-    """Compiled releases, by their hash, each read once."""
+    """Compiled releases, by their hash; the last few are kept."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,11 +88,13 @@ class Releases:
                 taxonomy = stored_taxonomy(row)
                 number = row.id
             self._hierarchies[release] = number, Hierarchy.compile(taxonomy)
+            if len(self._hierarchies) > _KEPT_RELEASES:
+                del self._hierarchies[next(iter(self._hierarchies))]
         return self._hierarchies[release]
 
 
 class CompiledVersions:
-    """Versions of policies compiled for the releases of predictions, each once."""
+    """Versions of policies compiled for the releases of predictions; those of the last few releases are kept."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -107,4 +112,6 @@ class CompiledVersions:
             if mapped is None:
                 mapped = map_nodes(self._database, policy_id, number)
             self._compiled[key] = CompiledPolicy(document, PolicyNodes(None, hierarchy, mapped))
+            kept = list(dict.fromkeys(each for _, each in self._compiled))[-_KEPT_RELEASES:]
+            self._compiled = {each: policy for each, policy in self._compiled.items() if each[1] in kept}
         return self._compiled[key]

@@ -49,7 +49,7 @@ def add_policy(
     name = document.policy.policy
     lock_policies(tx, owner, name)
     newest = tx.scalar(_of_name(owner, name).order_by(PolicyRow.version.desc()).limit(1))
-    if newest is not None and newest.sha256 == document.sha256:
+    if newest is not None and (newest.sha256, newest.release_id) == (document.sha256, release.id):
         return Added(newest, is_new=False, check=check)
     row = PolicyRow(
         tenant_id=owner,
@@ -99,6 +99,14 @@ def policy_text(row: PolicyRow) -> str:
     return f"{row.name}@{row.version}"
 
 
+def tenants_of(tx: Transaction, row: PolicyRow) -> tuple[int | None, tuple[int, ...]]:
+    """Whom a policy is for: its tenant, or None for all but those, given too, that have an active one of that name."""
+    if row.tenant_id != EVERY_TENANT:
+        return row.tenant_id, ()
+    others = select(PolicyRow.tenant_id).where(PolicyRow.name == row.name, PolicyRow.active)
+    return None, tuple(sorted(tx.scalars(others.where(PolicyRow.tenant_id != EVERY_TENANT))))
+
+
 def list_policies(tx: Transaction, tenant: str | None = None) -> list[dict[str, Any]]:
     """All versions by tenant and name, the newest of each first; those of one tenant where it is named."""
     query = select(PolicyRow, TenantRow.name).outerjoin(TenantRow, TenantRow.id == PolicyRow.tenant_id)
@@ -139,6 +147,7 @@ def rollback_policy(tx: Transaction, name: str, tenant: str | None, by: str) -> 
     row = tx.scalar(before.order_by(PolicyRow.activated_at.desc()).limit(1))
     if row is None:
         raise InvalidMoveError(f"nothing was active before {policy_text(active)}")
+    active.activated_at = None  # no rollback to come leads to it
     _make_active(tx, row, "rollback", by)
     return row
 

@@ -17,7 +17,7 @@ from worker.db.tables import JobRow, LabelRow, RoutingRow
 from worker.dispatch.queues import Destination
 from worker.jobs.retention import purge_jobs
 from worker.jobs.submission import Request, submit
-from worker.labels.relabelling.apply import apply_relabelling, difference_of
+from worker.labels.relabelling.apply import apply_relabelling
 from worker.policies.explanation import explain_job
 from worker.policies.mapped_nodes import Lost, lost_nodes, said_mapping
 from worker.policies.routings import StoredRouting, changed, list_routings, show_routings, store_routings
@@ -169,8 +169,7 @@ def test_a_policy_survives_a_new_release(
         before = active_release(tx, "default")
         assert before is not None
         after = add_release(tx, another(tiny_taxonomy), "default")
-        difference = difference_of(before, after, mapping)
-        assert lost_nodes(tx, difference, before.id) == [Lost("p@1", "Square")]
+        assert lost_nodes(tx, before, after, mapping) == [Lost("p@1", "Square")]
         ids = before.id, after.id
     apply_relabelling(database, *ids, mapping)
     with database.read() as tx:

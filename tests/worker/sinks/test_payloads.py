@@ -80,7 +80,8 @@ def test_a_deleted_job_is_told_by_its_number(services: Services, submitted: Subm
 
 def test_routings_are_told_with_their_policy(services: Services, submitted: Submitted, make_images: MakeImages) -> None:
     """Those that act; what a shadow would have done is not told."""
-    ids = submitted(make_images(1))
+    uris = make_images(1)
+    ids = submitted(uris)
     services.pipeline.run(ids)
     with services.database.write() as tx:
         now = tx.now()
@@ -88,7 +89,7 @@ def test_routings_are_told_with_their_policy(services: Services, submitted: Subm
             tx.add(
                 PolicyRow(
                     id=number, tenant_id=1, name=name, version=3, document="{}", sha256="0" * 64, active=True,
-                    created_at=now, created_by="me",
+                    release_id=1, created_at=now, created_by="me",
                 )
             )  # fmt: skip
         tx.flush()
@@ -100,7 +101,8 @@ def test_routings_are_told_with_their_policy(services: Services, submitted: Subm
     (routing,) = delivery.payload["routings"]
     assert routing.pop("created_at") == now.isoformat()
     assert routing == {
-        "job": ids[0], "policy": "moderation", "version": 3, "rule": "weapons", "action": "review",
+        "job": ids[0], "tenant": "default", "name": uris[0], "shadow": False,
+        "policy": "moderation", "version": 3, "rule": "weapons", "action": "review",
         "queue": "weapons", "collection": None, "priority": 10, "tags": ["minor"], "sampled": False,
     }  # fmt: skip
     assert delivery.payload["prediction"] is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from classifier.files import replaced_file
+from taxonomy.errors import CladistError, first_line
 from worker.audit.export import Choice, chosen_rows, csv_lines, json_lines
 from worker.cli.audit.options import chain_number, tenant_option
 from worker.cli.options import file_type
@@ -50,8 +51,11 @@ def export(
         choice = Choice(chain_number(tx, tenant), _utc(since), _utc(until))
     lines = _lines(database, format_name, choice, mapping, in_calls=in_calls)
     if out is not None:
-        with replaced_file(out) as stream:
-            stream.writelines(line.encode() for line in lines)
+        try:
+            with replaced_file(out) as stream:
+                stream.writelines(line.encode() for line in lines)
+        except OSError as error:
+            raise CladistError(first_line(error), source=out) from None
     else:
         _print(lines)
 

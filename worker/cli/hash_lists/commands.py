@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from taxonomy.errors import some_of
-from worker.cli.options import file_type, json_option
+from worker.cli.options import by_option, file_type, json_option
 from worker.cli.output import print_json, print_table, print_text
 from worker.db.engine import Database, open_database
 from worker.db.tables import DEFAULT_TENANT
@@ -43,6 +43,7 @@ def hash_lists() -> None:
     "--skip-model/--run-model", default=None, help="Whether a match needs no prediction. [default: no, or as it is]"
 )
 @click.option("--replace", is_flag=True, help="Drop what the list holds; by default FILE is added to it.")
+@by_option
 @json_option
 def import_(
     *,
@@ -52,11 +53,12 @@ def import_(
     max_distance: int | None,
     skip_model: bool | None,
     replace: bool,
+    by: str,
     as_json: bool,
 ) -> None:
     """Import a FILE of hashes, CSV or JSON, into the list of that NAME: all of it, or nothing."""
     options = ListOptions(max_distance, skip_model)
-    done = import_hashes(_database(), name, file, options, tenant=tenant, replace=replace)
+    done = import_hashes(_database(), name, file, options, tenant=tenant, replace=replace, by=by)
     if as_json:
         print_json(asdict(done))
         return
@@ -83,10 +85,11 @@ def list_(*, as_json: bool) -> None:
 @hash_lists.command()
 @click.argument("name")
 @_tenant_option
+@by_option
 @json_option
-def delete(*, name: str, tenant: str | None, as_json: bool) -> None:
+def delete(*, name: str, tenant: str | None, by: str, as_json: bool) -> None:
     """Delete the list of that NAME."""
-    entries = delete_hash_list(_database(), name, tenant)
+    entries = delete_hash_list(_database(), name, tenant, by)
     if as_json:
         print_json({"deleted": name, "entries": entries})
     else:

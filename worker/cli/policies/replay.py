@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from classifier.files import replace_file
+from taxonomy.errors import CladistError, first_line
 from worker.cli.options import file_type, json_option
 from worker.cli.output import print_json, print_table, print_text
 from worker.cli.policies.versions import tenant_option
@@ -14,7 +15,7 @@ from worker.cli.times import since_option
 from worker.db.engine import open_database
 from worker.policies.replay import Question, replay
 from worker.policies.replay_report import replay_dict, replay_page
-from worker.policies.versions import find_policy, policy_text
+from worker.policies.versions import find_policy, policy_text, tenants_of
 from worker.settings import read_settings
 
 
@@ -43,11 +44,15 @@ def replay_command(
     with database.read() as tx:
         old, new = (find_policy(tx, each, tenant) for each in (before, after))
         names = policy_text(old), policy_text(new)
-        question = Question(old.id, new.id, since, queue, sample)
+        owners = tenants_of(tx, new)
+        question = Question(old.id, new.id, since, queue, sample, *owners)
     with progress_bars(hidden=as_json) as progress:
         found = replay(database, question, lambda done, all_: progress("replay", done, all_, "job ids"))
     if report is not None:
-        replace_file(report, replay_page(found, *names).encode())
+        try:
+            replace_file(report, replay_page(found, *names).encode())
+        except OSError as error:
+            raise CladistError(first_line(error), source=report) from None
     said = replay_dict(found)
     if as_json:
         print_json(said)

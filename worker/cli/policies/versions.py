@@ -8,7 +8,7 @@ from worker.catalog.releases import find_release, stored_taxonomy
 from worker.catalog.serving import active_bundle, serving_release
 from worker.cli.options import by_option, file_type, json_option
 from worker.cli.output import print_file, print_json, print_table, print_text
-from worker.cli.policies.documents import print_findings, taxonomy_option
+from worker.cli.policies.documents import print_findings
 from worker.db.engine import Database, open_database
 from worker.db.tables import PolicyRow, ReleaseRow
 from worker.db.transaction import Transaction
@@ -34,7 +34,9 @@ tenant_option = click.option("--tenant", help="The policy of one tenant. [defaul
 @click.command()
 @click.argument("file", type=file_type)
 @tenant_option
-@taxonomy_option
+@click.option(
+    "--taxonomy", "taxonomy_name", metavar="RELEASE", help="A stored release. [default: that of the active bundle]"
+)
 @by_option
 @click.option("--activate", "is_activated", is_flag=True, help="Activate it as well.")
 @json_option

@@ -87,7 +87,7 @@ def activate(*, release: str, by: str) -> None:
         row = find_release(session, release)
         before = active_release(session, row.name)
         if before is not None and before.id != row.id:
-            _tell_lost(lost_nodes(session, difference_of(before, row, NO_MAPPING), before.id))
+            _tell_lost(lost_nodes(session, before, row, NO_MAPPING))
         activate_release(session, row, by=by)
         print_text(f"{row.release[:12]} is the active release of {row.name!r}")
 
@@ -118,7 +118,7 @@ def plan(*, before: str, after: str, mappings: tuple[Path, ...], as_json: bool) 
         old, new, mapping = _pair(session, before, after, mappings)
         difference = difference_of(old, new, mapping)
         planned = plan_relabelling(session, old, new, difference)
-        lost = lost_nodes(session, difference, old.id)
+        lost = lost_nodes(session, old, new, mapping)
     if as_json:
         print_json({**planned, "lost_by_policies": [each._asdict() for each in lost]})
         return
@@ -150,7 +150,7 @@ def apply(*, before: str, after: str, mappings: tuple[Path, ...], batch: int, by
         if not is_stored(new):
             new = add_release(session, stored_taxonomy(new), old.name, by=by)
         ids = old.id, new.id
-        lost = lost_nodes(session, difference_of(old, new, mapping), old.id)
+        lost = lost_nodes(session, old, new, mapping)
     _tell_lost(lost)
     with progress_bars(hidden=as_json) as progress:
         outcome = apply_relabelling(

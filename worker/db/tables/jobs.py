@@ -76,6 +76,7 @@ class JobRow(Base):
         ),
         Index(None, "status", "id"),
         Index(None, "asset_id"),
+        Index("ix_jobs_shadows", "bundle_id", "id", sqlite_where=text("shadow"), postgresql_where=text("shadow")),
         Index(
             "ix_jobs_batch_id_id",
             "batch_id",

@@ -1,6 +1,7 @@
 """What becomes of an asset: policies, the routings they made, and lists of known content."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -15,7 +16,7 @@ class PolicyRow(Base):
     """One version of a policy, which never changes; of one tenant and name one is active at most.
 
     It was checked against the nodes of `release_id`. `activated_at` says when it was activated by name; a rollback
-    leaves it.
+    leaves it where it leads to, and clears it where it leads from.
     """
 
     __tablename__ = "policies"
@@ -46,13 +47,13 @@ class PolicyRow(Base):
 
 
 class PolicyNodesRow(Base):
-    """What a policy calls nodes -> their ids in one release, null for those that are nowhere in it."""
+    """What a policy calls nodes -> their ids in one release; for those that are nowhere in it, what is left of them."""
 
     __tablename__ = "policy_nodes"
 
     policy_id: Mapped[int] = mapped_column(Integer, ForeignKey("policies.id"), primary_key=True, autoincrement=False)
     release_id: Mapped[int] = mapped_column(Integer, ForeignKey("releases.id"), primary_key=True, autoincrement=False)
-    nodes: Mapped[dict[str, str | None]] = mapped_column(JSON)
+    nodes: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class RoutingRow(Base):

@@ -24,6 +24,7 @@ from worker.db.transaction import Transaction
 from worker.errors import InvalidMoveError, LookupFailedError
 from worker.labels.relabelling.batches import carried, next_assets
 from worker.labels.relabelling.carry import Carrying
+from worker.policies.mapped_nodes import forget_mapped
 from worker.states import RelabellingStatus, Status
 
 BATCH_ASSETS = 1000
@@ -95,6 +96,7 @@ def rollback_relabelling(
         number = row.id
         if row.status != RelabellingStatus.ROLLING_BACK:
             row.status, row.cursor_asset_id = RelabellingStatus.ROLLING_BACK, 0
+            forget_mapped(tx, to_id)
     while _unstep(database, number, batch, by):
         pass
     return _outcome(database, number, changed=True)
@@ -109,6 +111,7 @@ def _open(tx: Transaction, from_id: int, to_id: int, mapping: NodeMapping) -> tu
         lock_serving_release(tx, tx.get_one(ReleaseRow, to_id).name)
         row = _newest(tx, from_id, to_id)
     if row is None:
+        forget_mapped(tx, to_id)
         row = RelabellingRow(
             from_release_id=from_id,
             to_release_id=to_id,

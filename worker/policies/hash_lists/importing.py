@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker.audit.people import system_user
+from worker.audit.records import ImportRecord, append
 from worker.db.engine import Database
 from worker.db.tables import EVERY_TENANT, HashListRow
 from worker.db.transaction import Transaction
@@ -50,9 +52,11 @@ def import_hashes(
     *,
     tenant: str | None = None,
     replace: bool = False,
+    by: str | None = None,
 ) -> Imported:
     """Add the hashes of a file to a list, made if there is none of that name; `replace` drops what it held before.
 
+    by: who does it; the user of the operating system where it is None.
     tenant: whose list; None is a list for every tenant that has none of that name. All or nothing: raises
     HashListError with file and line where one is broken. Workers see the change within seconds.
     """
@@ -69,6 +73,15 @@ def import_hashes(
         row.entry_count += sum(added.values())
         row.version += 1
         row.updated_at = tx.now()
+        record = ImportRecord(
+            at=row.updated_at,
+            tenant=row.tenant_id,
+            name=name,
+            version=row.version,
+            entry_count=row.entry_count,
+            by=by or system_user(),
+        )
+        append(tx, [record])
         known = {kind: len(rows) - added[kind] for kind, rows in hashes.rows.items()}
         return Imported(name, row.version, row.entry_count, added, known, hashes.passed_over)
 

@@ -140,6 +140,9 @@ class KnownContent:
             future = self._loading.setdefault(head, Future())
         if is_mine:
             self._load(head, future)
+        if ready is not None and isinstance(error := future.exception(), DatabaseError):
+            log.warning("hash list %s stays as it was known: %s", head.name, error)
+            return ready
         return future.result()
 
     def _load(self, head: Head, future: Future[HashList]) -> None:

@@ -15,6 +15,7 @@ from worker.policies.hash_lists.entries import PDQ, SHA256, Collector, Hashes, d
 from worker.policies.hash_lists.json_documents import json_entries
 
 MAX_LINE_BYTES = 2**20
+_MAX_FIELD_CHARS = 2**17
 
 _HASH_NAMES = ("hash", "hash_value", "raw_indicator", "indicator", "signal_value", "signal", "value")
 _KIND_NAMES = ("type", "kind", "hash_type", "signal_type", "algorithm")
@@ -133,6 +134,7 @@ def _rows(lines: _Lines, collector: Collector) -> Iterator[list[str]]:
     texts = iter(lines)
     first = next(texts, "")
     separator = max(_SEPARATORS, key=first.count)
+    csv.field_size_limit(_MAX_FIELD_CHARS)  # of the process: whoever reads other tables sets its own
     reader = csv.reader(chain([first], texts), delimiter=separator)
     while True:
         try:

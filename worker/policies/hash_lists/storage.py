@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Select, delete, func, select
 
+from worker.audit.people import system_user
+from worker.audit.records import ImportRecord, append
 from worker.db.engine import Database
 from worker.db.statements.rows import insert_into, insert_rows
 from worker.db.tables import EVERY_TENANT, HashEntryRow, HashListRow, TenantRow
@@ -83,12 +85,16 @@ def show_hash_list(tx: Transaction, name: str, tenant: str | None = None) -> dic
     return {**_as_dict(row, tenant), "kinds": kinds}
 
 
-def delete_hash_list(database: Database, name: str, tenant: str | None = None) -> int:
-    """Delete a list with its entries, and return how many these were. Raises LookupFailedError."""
+def delete_hash_list(database: Database, name: str, tenant: str | None = None, by: str | None = None) -> int:
+    """Delete a list with its entries, on the record, and return how many these were. Raises LookupFailedError."""
     with database.write() as tx:
         row = _find(tx, name, tenant, lock=True)
         count = row.entry_count
         drop_entries(tx, row.id)
+        record = ImportRecord(
+            at=tx.now(), tenant=row.tenant_id, name=name, version=row.version + 1, entry_count=0, by=by or system_user()
+        )
+        append(tx, [record])
         tx.delete(row)
     return count
 

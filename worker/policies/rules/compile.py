@@ -133,20 +133,22 @@ def compile_rules(document: PolicyDocument, nodes: PolicyNodes) -> list[Compiled
 
 
 def own_thresholds(document: PolicyDocument, nodes: PolicyNodes) -> dict[str, float]:
-    """Node id -> its own threshold. Raises PolicyError, with the line, on an unknown node, and on one named twice."""
+    """Node id -> its own threshold. Raises PolicyError, with the line, on an unknown node, and on one named twice.
+
+    Of nodes that were merged since, the strictest counts; what is left of one that is gone keeps its threshold.
+    """
     found: dict[str, float] = {}
     for name, threshold in document.policy.thresholds.items():
         line = document.line("thresholds", name)
         try:
-            node = nodes.find(name)
+            left = nodes.left_of(name)
         except TaxonomyError as error:
             raise PolicyError(f"thresholds: {error.message}", source=document.source, line=line) from None
-        if node is None:
-            continue
-        if node in found:
-            message = f"thresholds: {name!r:.60} names a node that is named above as well"
-            raise PolicyError(message, source=document.source, line=line)
-        found[node] = threshold
+        for node in left:
+            if node in found and not nodes.mapped:
+                message = f"thresholds: {name!r:.60} names a node that is named above as well"
+                raise PolicyError(message, source=document.source, line=line)
+            found[node] = max(threshold, found.get(node, 0.0))
     return found
 
 
@@ -170,6 +172,9 @@ def _conditions(
         found.append(look)
     if if_.labels is not None:
         labels = if_.labels
+        gone = [text for text in (*(labels.all or ()), *(labels.none or ())) if nodes.find(text) is None]
+        if gone:
+            found.append(conditions.Never(f"{gone[0]} is not in the taxonomy any more"))
         groups = (None if group is None else nodes.find_all(group) for group in (labels.any, labels.all, labels.none))
         found.append(conditions.HasLabels(*groups))
     if if_.between is not None:
@@ -181,7 +186,8 @@ def _conditions(
 
 def _look(if_: If, nodes: PolicyNodes, thresholds: Mapping[str, float]) -> Condition | None:
     """The condition on what the asset is, and how sure that is."""
-    said = (if_.min_confidence, if_.max_confidence, if_.max_margin)
+    high = if_.max_confidence if if_.max_confidence != 1 else None  # no confidence is more
+    said = (if_.min_confidence, high, if_.max_margin)
     bounds = None if said == (None, None, None) else Bounds(*said)
     if if_.level is not None:
         under = None if if_.under is None else nodes.find_all(if_.under)

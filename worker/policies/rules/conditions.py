@@ -27,6 +27,23 @@ class Condition(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Never:
+    """No asset fulfils it: what it speaks of is gone, and a rule must not reach further without it."""
+
+    reason: str
+
+    def holds(self, facts: Facts) -> bool:
+        """Never."""
+        del facts
+        return False
+
+    def words(self, facts: Facts) -> str:
+        """Why."""
+        del facts
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True)
 class OfTenant:
     """The asset is of one of these tenants."""
 
@@ -131,7 +148,7 @@ class Bounds:
         """Whether a confidence, whose level has this margin, is as it must be."""
         return (
             (self.low is None or confidence >= self.low)
-            and (self.high is None or confidence < self.high or self.high == 1)
+            and (self.high is None or confidence < self.high)
             and (self.margin is None or (margin is not None and margin <= self.margin))
         )
 

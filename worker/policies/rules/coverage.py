@@ -45,10 +45,16 @@ class Reach:
         )
 
     @property
+    def needs_best_path(self) -> bool:
+        """Whether a node that it names must be on the best path."""
+        bounded = self.if_.max_confidence not in (None, 1) or self.if_.max_margin is not None
+        return bounded and self.if_.level is None and self.under is not None
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """The confidences that it takes, [low, high); None where it asks what is decided."""
         if_ = self.if_
-        if (if_.min_confidence, if_.max_confidence, if_.max_margin) == (None, None, None):
+        if (if_.min_confidence, if_.max_margin) == (None, None) and if_.max_confidence in (None, 1):
             return None
         high = if_.max_confidence
         return if_.min_confidence or 0.0, 2.0 if high is None or high == 1 else high
@@ -94,12 +100,19 @@ def _takes_confidence(first: Reach, later: Reach, nodes: PolicyNodes | None) -> 
     return first.if_.level == later.if_.level and _margin_fits(first, later) and _takes_interval(first, later, nodes)
 
 
+def _is_looser(first: Reach, later: Reach) -> bool:
+    """Whether the first asks for the best path only where the later one does too."""
+    return later.needs_best_path or not first.needs_best_path
+
+
 def _takes_interval(first: Reach, later: Reach, nodes: PolicyNodes | None) -> bool:
     """Both ask for a confidence: of the same node, or the first one's stands above and needs no more.
 
     What lies under a node lies under the nodes above it, which are at least as probable.
     """
     mine, its = first.interval, later.interval
+    if not _is_looser(first, later):
+        return False
     if mine is not None and its is not None and first.under == later.under:
         return mine[0] <= its[0] and its[1] <= mine[1]
     is_one_sided = first.if_.max_confidence in (None, 1) and first.if_.max_margin is None
@@ -110,29 +123,28 @@ def _takes_interval(first: Reach, later: Reach, nodes: PolicyNodes | None) -> bo
 
 
 def _same_threshold(first: Reach, later: Reach) -> bool:
-    """Both ask the thresholds of the same nodes, or of the same level, and the first one nothing more."""
-    return (
-        first.by_threshold
-        and later.by_threshold
-        and (first.under, first.if_.level) == (later.under, later.if_.level)
-        and first.if_.max_confidence in (None, later.if_.max_confidence)
-        and _margin_fits(first, later)
-    )
+    """Both ask the same of the same nodes, or of the same level, and leave the least to the thresholds."""
+    asked = [
+        (each.by_threshold, each.under, each.if_.level, each.if_.max_confidence, each.if_.max_margin)
+        for each in (first, later)
+    ]
+    return first.by_threshold and asked[0] == asked[1]
 
 
 def _takes_decided(first: Reach, later: Reach, nodes: PolicyNodes | None) -> bool:
-    """Both ask what is decided: the later one no less deep, and below the first one's nodes."""
-    if first.under is not None and (later.under is None or not _all_below(later.under, first.under, nodes)):
-        return False
-    if first.if_.level is None:
-        return True
-    return later.if_.level is not None and later.if_.level >= first.if_.level and first.under == later.under
+    """Both ask what is decided: below nodes, or at least so deep; of both at once nothing is concluded."""
+    a, b = first.if_.level, later.if_.level
+    if a == b:
+        return first.under is None or (
+            later.under is not None and _all_below(later.under, first.under, nodes) and (a is None or nodes is not None)
+        )
+    return first.under is None and later.under is None and a is not None and b is not None and b >= a
 
 
 def _same_look(first: Reach, later: Reach) -> bool:
     """Whether both look at the same confidence."""
     same = (first.under, first.if_.level) == (later.under, later.if_.level)
-    same = same and not first.by_threshold and not later.by_threshold
+    same = same and not first.by_threshold and not later.by_threshold and _is_looser(first, later)
     return same and first.interval is not None and later.interval is not None and _margin_fits(first, later)
 
 

@@ -1,5 +1,6 @@
 """The policy document: what people write, checked by its shape alone. `read_policy` reads YAML; JSON is YAML too."""
 
+import re
 from datetime import time
 from functools import cached_property
 from hashlib import sha256
@@ -7,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from taxonomy.formats.reading import read_text
 from worker.policies.rules.errors import PolicyError
@@ -15,11 +25,24 @@ from worker.policies.rules.yaml_lines import Document, read_yaml
 from worker.states import Action
 
 MAX_RULES = 2000
+_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d) *- *([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 MAX_WHEN_CHARS = 2000
 DEFAULT = "default"  # what the default is called where rules are named
 
+
+def _plain(text: str) -> str:
+    """The text itself. Raises ValueError on what no database or terminal takes as text."""
+    if any(ord(sign) < ord(" ") or "\x7f" <= sign <= "\x9f" or "\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError(f"{text!r:.60} has a control character")
+    return text
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    AfterValidator(_plain),
+]
 Probability = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 ValueType = Literal["int", "float", "bool", "string", "timestamp", "list[string]", "list[int]", "list[float]"]
 
@@ -81,12 +104,12 @@ class Hours(NamedTuple):
 
 def parse_hours(text: str) -> Hours:
     """HH:MM-HH:MM. Raises ValueError."""
-    start, dash, end = text.partition("-")
-    try:
-        hours = Hours(time.fromisoformat(start.strip()), time.fromisoformat(end.strip()))
-    except ValueError:
-        raise ValueError(f"{text!r:.40} is not HH:MM-HH:MM") from None
-    if not dash or hours.start == hours.end or hours.start.tzinfo or hours.end.tzinfo:
+    found = _HOURS.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r:.40} is not HH:MM-HH:MM")
+    start_hour, start_minute, end_hour, end_minute = map(int, found.groups())
+    hours = Hours(time(start_hour, start_minute), time(end_hour, end_minute))
+    if hours.start == hours.end:
         raise ValueError(f"{text!r:.40} is not HH:MM-HH:MM, from one time to another")
     return hours
 

@@ -8,21 +8,23 @@ from taxonomy import Hierarchy, Taxonomy, find_node
 
 _NOTHING: frozenset[str] = frozenset()
 
+Mapped = Mapping[str, str | Sequence[str]]
+
 
 @dataclass
 class PolicyNodes:
     """The compiled form of a taxonomy, and the taxonomy itself where nodes are to be found by name.
 
-    mapped: what a policy calls a node -> its id here, or None where it was mapped nowhere; what is not in it is found
-    by name. Nodes that are nowhere are passed over: no asset lies under them.
+    mapped: what a policy calls a node -> its id here, or, where it went nowhere, the ids of the nearest nodes that
+    are left of what it was, perhaps none; what is not in it is found by name.
     """
 
     taxonomy: Taxonomy | None
     hierarchy: Hierarchy
-    mapped: Mapping[str, str | None] = field(default_factory=dict)
+    mapped: Mapped = field(default_factory=dict)
 
     @classmethod
-    def of(cls, taxonomy: Taxonomy, mapped: Mapping[str, str | None] | None = None) -> "PolicyNodes":
+    def of(cls, taxonomy: Taxonomy, mapped: Mapped | None = None) -> "PolicyNodes":
         """Of a taxonomy that is not compiled yet."""
         return cls(taxonomy, Hierarchy.compile(taxonomy), mapped or {})
 
@@ -30,10 +32,19 @@ class PolicyNodes:
         self._above: dict[str, frozenset[str]] = {}
 
     def find(self, text: str) -> str | None:
-        """The id of what a policy calls a node; None where it was mapped nowhere. Raises TaxonomyError."""
+        """The id of what a policy calls a node; None where it went nowhere. Raises TaxonomyError."""
         if text in self.mapped or self.taxonomy is None:
-            return self.mapped.get(text)
+            found = self.mapped.get(text)
+            return found if isinstance(found, str) else None
         return find_node(self.taxonomy, text).id
+
+    def left_of(self, text: str) -> list[str]:
+        """The id of what a policy calls a node, or of what is left of it. Raises TaxonomyError."""
+        found = self.mapped.get(text)
+        if isinstance(found, (list, tuple)):
+            return [node for node in found if node in self.hierarchy.index]
+        node = self.find(text)
+        return [] if node is None else [node]
 
     def find_all(self, texts: Iterable[str]) -> dict[str, str]:
         """Id -> the text that named it, of all that are here. Raises TaxonomyError."""
