@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
+from taxonomy import CladistError
 from worker.audit.records import FIELDS, time_text
 from worker.db.engine import Database
 from worker.db.statements.audit_rows import select_records, select_records_of
@@ -16,6 +18,10 @@ from worker.db.transaction import Transaction
 COLUMNS = ("id", "kind", "hash", *FIELDS)
 _PAGE = 2000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class ExportError(CladistError):
+    """A record that cannot be exported as what it was written."""
 
 
 class Row(NamedTuple):
@@ -37,15 +43,32 @@ class Choice:
 
 
 def chosen_rows(database: Database, choice: Choice) -> Iterator[Row]:
-    """The records by id, page by page, each page in a transaction of its own."""
+    """The records by id, page by page, each page in a transaction of its own.
+
+    Raises ExportError on one that is not what its hash says, or that no record could be.
+    """
     after, is_chosen = 0, _by_time(choice)
     while True:
         with database.read() as tx:
             page = _page(tx, choice, after)
         if not page:
             return
-        yield from (row for row in page if is_chosen(row.content))
+        for row in page:
+            _require_sound(row)
+            if is_chosen(row.content):
+                yield row
         after = page[-1].id
+
+
+def _require_sound(row: Row) -> None:
+    try:
+        is_sound = sha256(row.content.encode()).hexdigest() == row.hash and isinstance(
+            json.loads(row.content)["at"], str
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        is_sound = False
+    if not is_sound:
+        raise ExportError(f"record {row.id} was changed: see `cladist audit verify`")
 
 
 def json_lines(rows: Iterable[Row]) -> Iterator[str]:

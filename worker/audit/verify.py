@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import Row, select
+from sqlalchemy.exc import OperationalError
 
 from worker.audit.chain import BEFORE_THE_FIRST, LINK_RECORDS, Link, link_hash
 from worker.audit.diagnosis import what_is_wrong
@@ -18,6 +19,7 @@ from worker.db.tables import EVERY_TENANT, AuditLinkRow, AuditRecordRow, TenantR
 from worker.db.transaction import Transaction
 
 EVERY_TENANT_NAME = "*"  # the chain of what holds for all tenants
+_UNDECODABLE = "decode to UTF-8"  # what SQLite says of a text that is none
 _PAGE = 5000  # records
 _LINKS = 500
 
@@ -90,7 +92,12 @@ class _Walk:
 
     def chain(self) -> Chain:
         """The whole of it, or as far as it holds."""
-        broken = self._linked() or self._tail()
+        try:
+            broken = self._linked() or self._tail()
+        except (TypeError, ValueError, AttributeError, OperationalError) as error:
+            if isinstance(error, OperationalError) and _UNDECODABLE not in str(error):
+                raise
+            broken = Break(self._number + 1, None, "changed: a value of another type than links and records have")
         head = self._hash if self._number else None
         return Chain(self._name, self._number, self._records, self._unlinked, head, broken)
 

@@ -40,7 +40,10 @@ class Since(click.ParamType[datetime]):
             at = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value[:80]!r} is no time, as 2026-07-01, and no duration before now, as 7d", param, ctx)
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
+        try:
+            return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        except OverflowError:
+            self.fail(f"{value[:80]!r} is beyond the calendar", param, ctx)
 
 
 since_option = click.option("--since", type=Since(), help="Only what was submitted since then: 2026-07-01, or 7d.")

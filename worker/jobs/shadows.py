@@ -23,13 +23,15 @@ _OUTBOX_COLUMNS = ("job_id", "queue_id", "tenant_id", "alone")
 
 
 def set_shadow_bundle(tx: Transaction, model: str, by: str, *, on: bool) -> BundleRow:
-    """Let a bundle run beside the active one, or no more.
+    """Let a bundle run beside the active one, or no more; its jobs that wait already still run.
 
     Raises LookupFailedError, and InvalidMoveError for the active one itself.
     """
     row = find_bundle(tx, model)
     if on and row.active:
         raise InvalidMoveError(f"{row.model} is active: it cannot be its own shadow")
+    if not on and not row.shadow:
+        raise InvalidMoveError(f"{row.model} is no shadow")
     row.shadow = on
     if on:
         _queue(tx)

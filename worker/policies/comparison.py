@@ -21,27 +21,29 @@ _NODES = 200  # that are told of
 def compare_policy(tx: Transaction, row: PolicyRow, since: datetime | None = None) -> dict[str, Any]:
     """A shadow's routings beside those of the active versions of its name on the same jobs.
 
-    `{jobs, agree, flips, by_rule, by_queue}`: agree is the share of jobs that end in the same place.
+    `{jobs, agree, flips, by_rule, by_queue}`: agree is the share of jobs of which the same becomes.
     """
     acting, active = aliased(RoutingRow), aliased(PolicyRow)
     shadow = RoutingRow.policy_id == row.id, RoutingRow.shadow
+    columns = [*_outcome(acting), *_outcome(RoutingRow)]
     query = (
-        select(acting.rule, RoutingRow.rule, acting.action, acting.review_queue, RoutingRow.action,
-               RoutingRow.review_queue, func.count())
+        select(*columns, func.count())
         .join(acting, (acting.job_id == RoutingRow.job_id) & acting.shadow.is_(False))
         .join(active, (active.id == acting.policy_id) & (active.name == row.name))
         .where(*shadow)
-        .group_by(acting.rule, RoutingRow.rule, acting.action, acting.review_queue, RoutingRow.action,
-                  RoutingRow.review_queue)
-    )  # fmt: skip
+        .group_by(*columns)
+    )
     if since is not None:
         query = query.where(RoutingRow.created_at >= since)
     rules, places = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    for old_rule, new_rule, action, queue, would, would_queue, jobs in tx.execute(query):
-        rules[old_rule or DEFAULT, new_rule or DEFAULT] += jobs
-        places[queue or str(action), would_queue or str(would)] += jobs
-    jobs = places.total()
-    flips = sum(count for (before, after), count in places.items() if before != after)
+    jobs = flips = 0
+    for row_ in tx.execute(query):
+        *outcomes, count = row_
+        (old_rule, *old), (new_rule, *new) = outcomes[:6], outcomes[6:]
+        jobs += count
+        flips += count if old != new else 0
+        rules[old_rule or DEFAULT, new_rule or DEFAULT] += count
+        places[old[1] or str(old[0]), new[1] or str(new[0])] += count
     return {
         "jobs": jobs,
         "flips": flips,
@@ -49,6 +51,13 @@ def compare_policy(tx: Transaction, row: PolicyRow, since: datetime | None = Non
         "by_rule": _told(rules),
         "by_queue": _told(places),
     }
+
+
+def _outcome(table: Any) -> list[Any]:
+    """The rule, and all that it does with an asset."""
+    name = "before" if table is not RoutingRow else "after"
+    tags = cast(table.tags, Text).label(f"{name}_tags")
+    return [table.rule, table.action, table.review_queue, table.collection, table.priority, tags]
 
 
 def compare_bundle(tx: Transaction, row: BundleRow, since: datetime | None = None) -> dict[str, Any]:

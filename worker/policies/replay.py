@@ -145,7 +145,8 @@ def _opened(url: str) -> tuple[Database, CompiledVersions]:
 def _replay_range(url: str, question: Question, first: int, end: int) -> Replay:
     database, versions = _opened(url)
     found = Replay()
-    query = select_cases().where(JobRow.id >= first, JobRow.id < end).order_by(JobRow.id)
+    query = select_cases().where(JobRow.id >= first, JobRow.id < end, JobRow.shadow.is_(False))
+    query = query.order_by(JobRow.id)
     if question.since is not None:
         query = query.where(JobRow.created_at >= question.since)
     if question.tenant is not None:
@@ -163,6 +164,8 @@ def _look(case: StoredCase, before: CompiledPolicy, after: CompiledPolicy, quest
     facts = case.facts(before.nodes.above)
     old, new = before.route(facts), after.route(facts)
     was, would = _outcome(old), _outcome(new)
+    found.first = case.at if found.first is None else min(found.first, case.at)
+    found.last = case.at if found.last is None else max(found.last, case.at)
     if question.queue is not None and question.queue not in (was.queue, would.queue):
         return
     rules = before.rule_name(old.rule), after.rule_name(new.rule)
@@ -172,8 +175,6 @@ def _look(case: StoredCase, before: CompiledPolicy, after: CompiledPolicy, quest
     found.actions[was.action, would.action] += 1
     found.reviews["before"] += was.queue is not None
     found.reviews["after"] += would.queue is not None
-    found.first = case.at if found.first is None else min(found.first, case.at)
-    found.last = case.at if found.last is None else max(found.last, case.at)
     if was != would:
         found.flips += 1
         drawn = blake2b(str(case.job_id).encode(), digest_size=8).digest()

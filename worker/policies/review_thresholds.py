@@ -9,8 +9,8 @@ _LEAST, _MOST = 1e-6, 1.0  # what a threshold of a policy may be
 def review_thresholds(taxonomy: Taxonomy, plan: ReviewPlan) -> dict[str, float]:
     """What a policy calls nodes -> thresholds: the plan's own at the roots, and those of its subtrees below them.
 
-    Nodes are named by path where only one has it, else by id. A rule that accepts what is `under` a node, and says no
-    min_confidence, then accepts what the plan leaves to the model; the default sends the rest to people.
+    Nodes are named by path where only one has it, else by id. A rule that says no confidence then takes the decisions
+    that the plan leaves to the model; the default sends the rest to people.
     """
     wanted = {root.id: plan.threshold for root in taxonomy.roots}
     wanted |= {part.node: part.threshold for part in plan.subtrees}

@@ -146,7 +146,11 @@ class Router:
                     records.append(_record(routing, each, policy, mine, at))
         store_routings(tx, found, at)
         append(tx, records)
-        events = [Event(EventKind.ROUTING_CHANGED, each.tenant_id, each.job_id) for each in changed(tx, found)]
+        named = {policy.id: policy.name for policies in running.values() for policy in policies}
+        events = [
+            Event(EventKind.ROUTING_CHANGED, each.tenant_id, each.job_id, details={"policy": named[each.policy_id]})
+            for each in changed(tx, found)
+        ]
         record_events(tx, events, at)
 
     def _all(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, literal, select, tuple_
+from sqlalchemy import delete, literal, select, tuple_
 
 from worker.db.statements.index_choice import IS_ACTING
 from worker.db.statements.rows import insert_rows, is_any_of, stored_json, stored_time
@@ -15,6 +15,7 @@ from worker.errors import LookupFailedError
 from worker.policies.rules.document import DEFAULT
 from worker.states import Action
 
+_CURSOR_PARTS = 3
 _COLUMNS = (
     *("job_id", "policy_id", "tenant_id", "asset_id", "rule", "action", "review_queue", "collection", "priority"),
     *("tags", "sampled", "shadow", "created_at"),
@@ -99,35 +100,33 @@ def list_routings(
     action: Action | None = None,
     shadow: bool = False,
     limit: int = 50,
-    before: int | None = None,
+    before: str | None = None,
 ) -> list[dict[str, Any]]:
-    """The routings of the newest jobs first; `before` is the job at which the page before ended.
+    """The routings of the newest jobs first; `before` is the `cursor` of the last one of the page before.
 
-    Those of one review queue as people are given them: the highest priority first. A page that ends within the routings
-    of a job is longer by the rest of them.
+    Those of one review queue as people are given them: the highest priority first. Raises LookupFailedError on what is
+    no cursor.
     """
     query = _routings().where(RoutingRow.shadow if shadow else IS_ACTING)
     for column, wanted in ((RoutingRow.review_queue, queue), (RoutingRow.action, action), (PolicyRow.name, policy)):
         if wanted is not None:
             query = query.where(column == wanted)
-    in_queue = queue is not None and not shadow
-    if before is not None and not in_queue:
-        query = query.where(RoutingRow.job_id < before)
-    elif before is not None:
-        last = select(func.min(RoutingRow.priority)).where(
-            RoutingRow.job_id == before, RoutingRow.review_queue == queue
-        )
-        place = tuple_(RoutingRow.priority, RoutingRow.job_id)
-        query = query.where(place < tuple_(literal(tx.scalar(last) or 0), literal(before)))
-    order = [RoutingRow.priority.desc(), RoutingRow.job_id.desc()] if in_queue else [RoutingRow.job_id.desc()]
-    found = [_as_dict(*row) for row in tx.execute(query.order_by(*order, RoutingRow.policy_id).limit(limit))]
-    return found if in_queue or len(found) < limit else _with_whole_job(tx, query, found)
+    by_priority = (RoutingRow.priority,) if queue is not None and not shadow else ()
+    place = (*by_priority, RoutingRow.job_id, RoutingRow.policy_id)
+    if before is not None:
+        priority, job_id, policy_id = _read_cursor(before)
+        last = (*((priority,) if by_priority else ()), job_id, policy_id)
+        query = query.where(tuple_(*place) < tuple_(*map(literal, last)))
+    order = [column.desc() for column in place]
+    return [_as_dict(*row) for row in tx.execute(query.order_by(*order).limit(limit))]
 
 
-def _with_whole_job(tx: Transaction, query: Any, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    last = found[-1]["job"]
-    rest = [_as_dict(*row) for row in tx.execute(query.where(RoutingRow.job_id == last).order_by(RoutingRow.policy_id))]
-    return [*(each for each in found if each["job"] != last), *rest]
+def _read_cursor(text: str) -> tuple[int, int, int]:
+    """The priority, job and policy of a routing, of which a page goes on. Raises LookupFailedError."""
+    parts = text.split(".")
+    if len(parts) != _CURSOR_PARTS or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):  # noqa: PLR2004 (digits of 63 bits)
+        raise LookupFailedError(f"{text!r:.60} is no cursor of a routing: give that of the last one of the page before")
+    return int(parts[0]), int(parts[1]), int(parts[2])
 
 
 def routings_of(tx: Transaction, job_ids: Sequence[int]) -> Mapping[int, list[dict[str, Any]]]:
@@ -177,6 +176,7 @@ def _as_dict(row: RoutingRow, policy: str, version: int, tenant: str, asset: str
         "sampled": row.sampled,
         "shadow": row.shadow,
         "created_at": row.created_at.isoformat(),
+        "cursor": f"{row.priority}.{row.job_id}.{row.policy_id}",
     }
 
 

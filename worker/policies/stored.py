@@ -42,14 +42,14 @@ _Cases = Select[int, str, str, dict[str, Any] | None, datetime | None, str]
 
 
 def select_cases() -> _Cases:
-    """Jobs that succeeded, without those of shadows; which of them, the caller adds."""
+    """Jobs that succeeded; which of them, and whether with those of shadows, the caller adds."""
     columns = JobRow.id, TenantRow.name, AssetRow.name, JobRow.details, JobRow.finished_at
     return (
         select(*columns, cast(DecisionRow.prediction, Text).label("answer"))
         .join(DecisionRow, DecisionRow.job_id == JobRow.id)
         .join(AssetRow, AssetRow.id == JobRow.asset_id)
         .join(TenantRow, TenantRow.id == JobRow.tenant_id)
-        .where(JobRow.status == Status.SUCCEEDED, JobRow.shadow.is_(False))
+        .where(JobRow.status == Status.SUCCEEDED)
     )
 
 

@@ -70,6 +70,17 @@ def add_policy(
     return Added(row, is_new=True, check=check)
 
 
+def find_shadow(tx: Transaction, wanted: str, tenant: str | None = None) -> PolicyRow:
+    """A version by NAME@VERSION, or by NAME alone the newest that is a shadow. Raises LookupFailedError."""
+    if "@" in wanted:
+        return find_policy(tx, wanted, tenant)
+    shadows = _of_name(owner_number(tx, tenant), wanted).where(PolicyRow.shadow)
+    row = tx.scalar(shadows.order_by(PolicyRow.version.desc()).limit(1))
+    if row is None:
+        raise LookupFailedError(f"no version of {wanted!r:.80} is a shadow")
+    return row
+
+
 def find_policy(tx: Transaction, wanted: str, tenant: str | None = None, *, newest: bool = False) -> PolicyRow:
     """A version by NAME@VERSION, or by NAME alone the active one, else the newest. Raises LookupFailedError.
 
@@ -158,6 +169,8 @@ def set_shadow(tx: Transaction, row: PolicyRow, by: str, *, on: bool) -> None:
     tx.refresh(row)
     if on and row.active:
         raise InvalidMoveError(f"{policy_text(row)} is active: it cannot be its own shadow")
+    if not on and not row.shadow:
+        raise InvalidMoveError(f"{policy_text(row)} is no shadow")
     row.shadow = on
     _record(tx, row, "shadow" if on else "unshadow", None, by)
 

@@ -24,7 +24,7 @@ class JsonLines:
         """A target that cannot be such a file raises SinkError."""
         if not target:
             raise SinkError("no file is named: jsonl:/var/log/cladist/events.jsonl")
-        self._path = Path(target).absolute()
+        self._path = Path(target).resolve()
         self.name = f"jsonl:{self._path}"
         if not self._path.parent.is_dir():
             raise SinkError(f"there is no folder {self._path.parent}")

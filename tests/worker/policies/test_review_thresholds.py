@@ -22,15 +22,17 @@ def test_a_plan_as_thresholds() -> None:
     found = review_thresholds(TAXONOMY, PLAN)
     assert found == {"Weapons": 0.6, "Landscape": 0.6, "Weapons > Knives": 0.9}
     lines = "".join(f"  {name}: {value}\n" for name, value in found.items())
-    policy = compiled("if: {under: [Guns, Knives, Landscape]}", head=f"{HEAD}thresholds:\n{lines}")
-    for probs, rule in (
-        ({"w": 0.95, "g": 0.7}, 0),
-        ({"w": 0.95, "g": 0.5}, None),
-        ({"w": 0.95, "k": 0.8}, None),
-        ({"w": 0.95, "k": 0.92}, 0),
-        ({"l": 0.65, "c": 0.5}, 0),
-    ):
-        assert policy.route(facts(probs, max(probs))).rule == rule
+    head = f"{HEAD}thresholds:\n{lines}"
+    for rule in ("if: {under: [Weapons, Landscape]}", "if: {under: [Landscape, Knives, Weapons]}", "if: {level: 1}"):
+        policy = compiled(rule, head=head)
+        for probs, decided, number in (
+            ({"w": 0.95, "g": 0.7}, "g", 0),
+            ({"w": 0.95, "g": 0.5}, "g", None),
+            ({"w": 0.95, "k": 0.8}, "k", None),  # by its own threshold, though Weapons is sure enough
+            ({"w": 0.95, "k": 0.92}, "k", 0),
+            ({"l": 0.65, "c": 0.5}, "l", 0),
+        ):
+            assert policy.route(facts(probs, decided)).rule == number, (rule, probs)
 
 
 def test_a_plan_that_reviews_all_or_nothing_is_a_threshold_too() -> None:

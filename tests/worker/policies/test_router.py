@@ -9,12 +9,14 @@ from fixture_types import MakeImages
 from sqlalchemy import func, select
 
 from taxonomy import Node, Taxonomy
+from taxonomy.changes.mapping import NodeMapping
 from worker.assets.deletion import delete_asset
 from worker.audit.activations import add_release
 from worker.catalog.releases import active_release
 from worker.db.engine import Database
 from worker.db.tables import JobRow, LabelRow, RoutingRow
 from worker.dispatch.queues import Destination
+from worker.errors import LookupFailedError
 from worker.jobs.retention import purge_jobs
 from worker.jobs.submission import Request, submit
 from worker.labels.relabelling.apply import apply_relabelling
@@ -68,9 +70,18 @@ def test_a_review_queue_is_listed_by_priority_and_page_by_page(
     ids = jobs(services, [Request(uri, metadata={"age": 10 * place}) for place, uri in enumerate(make_images(4))])
     order = [ids[1], ids[0], ids[3], ids[2]]
     assert [row[0] for row in routed(services.database, queue="q")] == order
-    page = routed(services.database, queue="q", limit=2)
-    assert [row[0] for row in routed(services.database, queue="q", before=page[-1][0])] == order[2:]
-    assert [row[0] for row in routed(services.database, before=ids[2])] == ids[1::-1]
+    keep(rule.format(15, 7), rule.format(100, 3), name="other")
+    more = jobs(services, [Request(uri, metadata={"age": 30}) for uri in make_images(2)])
+    for queue in ("q", None):
+        with services.database.read() as tx:
+            whole = list_routings(tx, queue=queue)
+            assert len(whole) == len(order) + 2 * len(more)
+            pages = [list_routings(tx, queue=queue, limit=1)]
+            while pages[-1]:
+                pages.append(list_routings(tx, queue=queue, limit=1, before=pages[-1][-1]["cursor"]))
+        assert [row for page in pages for row in page] == whole
+    with services.database.read() as tx, pytest.raises(LookupFailedError, match="is no cursor"):
+        list_routings(tx, before="7")
 
 
 def test_without_a_policy_nothing_is_routed(services: Services, make_images: MakeImages) -> None:
@@ -157,8 +168,6 @@ def test_a_policy_survives_a_new_release(
     services: Services, keep: Keep, make_images: MakeImages, tiny_taxonomy: Taxonomy
 ) -> None:
     """Nodes are mapped as labels are; what is nowhere is told, and matches nothing."""
-    from taxonomy.changes.mapping import NodeMapping  # noqa: PLC0415 (beside its use)
-
     keep(
         "if: {under: Square, min_confidence: 0.0001}, then: {action: reject}",
         "if: {under: Round, min_confidence: 0.0001}, then: {action: accept}",
@@ -179,6 +188,40 @@ def test_a_policy_survives_a_new_release(
     (found,) = explain_job(database, job, None, None)
     assert found["tried"] == [{"rule": "r0", "failed": "none of its nodes is in the taxonomy"}]
     assert found["rule"] == "r1"
+
+
+def test_merged_and_lost_nodes_make_no_rule_reach_further(
+    services: Services, keep: Keep, make_images: MakeImages, tiny_taxonomy: Taxonomy
+) -> None:
+    """Of merged nodes the strictest threshold counts; without a node that must not be decided a rule never matches."""
+    keep(
+        "if: {labels: {none: [Square]}}, then: {action: accept}",
+        "if: {labels: {all: [Square]}}, then: {action: accept}",
+        tail="thresholds: {Disc: 0.1, Ring: 0.9}\n",
+    )
+    mapping = NodeMapping({"ring": ("disc",), "square": ()})
+    nodes = [node for node in tiny_taxonomy if node.id not in {"ring", "square"}]
+    with services.database.write() as tx:
+        before = active_release(tx, "default")
+        assert before is not None
+        ids = before.id, add_release(tx, Taxonomy(nodes), "default").id
+    apply_relabelling(services.database, *ids, mapping)
+    (uri,) = make_images(1)
+    (job,) = jobs(services, [Request(uri)])
+    (found,) = explain_job(services.database, job, None, None)
+    assert found["rule"] == "default"
+    assert found["tried"] == [{"rule": f"r{n}", "failed": "Square is not in the taxonomy any more"} for n in (0, 1)]
+
+
+def test_hundreds_of_policies_in_one_store_are_compiled_once(
+    services: Services, keep: Keep, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than are kept in memory: one store needs them all."""
+    monkeypatch.setattr("worker.policies.router._KEPT", 2)
+    for number in range(5):
+        keep(ALL, name=f"q{number}")
+    jobs(services, [Request(uri) for uri in make_images(3)])
+    assert len(routed(services.database)) == 15
 
 
 def test_what_changes_is_told_once(services: Services, keep: Keep) -> None:

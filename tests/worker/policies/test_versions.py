@@ -13,6 +13,7 @@ from worker.errors import InvalidMoveError, LookupFailedError
 from worker.policies.versions import (
     activate_policy,
     find_policy,
+    find_shadow,
     list_policies,
     policy_text,
     rollback_policy,
@@ -59,6 +60,27 @@ def test_rollback_goes_back_step_by_step(database: Database, keep: Keep) -> None
         assert active(database) == [(expected, None)]
     with database.write() as tx, pytest.raises(InvalidMoveError, match="nothing was active before p@2"):
         rollback_policy(tx, "p", None, "tester")
+
+
+def test_a_rollback_never_leads_to_what_was_rolled_back(database: Database, keep: Keep) -> None:
+    keep(ACCEPT)
+    keep(REJECT)
+    with database.write() as tx:
+        rollback_policy(tx, "p", None, "tester")  # from 2, which was bad, to 1
+    keep("if: {}, then: {action: accept}")
+    with database.write() as tx:
+        assert policy_text(rollback_policy(tx, "p", None, "tester")) == "p@1"
+
+
+def test_ending_a_shadow_ends_the_one_that_runs(database: Database, keep: Keep) -> None:
+    keep(ACCEPT)
+    for rule in (REJECT, "if: {}, then: {action: accept}"):
+        keep(rule, active=False)
+    with database.write() as tx:
+        set_shadow(tx, find_policy(tx, "p@2"), "tester", on=True)
+        assert policy_text(find_shadow(tx, "p")) == "p@2"
+        with pytest.raises(InvalidMoveError, match="p@3 is no shadow"):
+            set_shadow(tx, find_policy(tx, "p@3"), "tester", on=False)
 
 
 def test_a_name_means_the_active_version_or_the_newest(database: Database, keep: Keep) -> None:

@@ -100,6 +100,7 @@ def test_routings_are_told_with_their_policy(services: Services, submitted: Subm
     delivery = told(services.database)[-1]
     (routing,) = delivery.payload["routings"]
     assert routing.pop("created_at") == now.isoformat()
+    assert routing.pop("cursor") == f"10.{ids[0]}.1"
     assert routing == {
         "job": ids[0], "tenant": "default", "name": uris[0], "shadow": False,
         "policy": "moderation", "version": 3, "rule": "weapons", "action": "review",

@@ -6,6 +6,7 @@ Source: Regulation (EU) 2022/2065, articles 17 and 24(5); fields: see `schema`.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from string import Template
@@ -27,10 +28,15 @@ from worker.states import Action
 STATEMENTS_PER_CALL = 100  # that the API takes at once
 _Rejection = RoutingRecord | ReviewRecord
 _DATE_CHARS = 10
+DEFAULT_RULE = "default"  # what a mapping calls the default of a policy
 _FACTS = (
     "An automated classifier assigned the content to '$node' with a confidence of $confidence; rule '$rule' of the"
     " moderation policy '$policy', version $version, applied."
 )
+
+
+_FACTS_WITHOUT_NODE = "Rule '$rule' of the moderation policy '$policy', version $version, applied."
+_OF_A_NODE = re.compile(r"\$\{?(?:node|path|level|confidence)\b")
 
 
 class Statements:
@@ -67,6 +73,9 @@ class Statements:
         wrong = wrong_with(statement)
         if wrong is not None:
             raise self._refused(row, record, name, wrong)
+        speaking = _speaks_of_a_node(fields) if record.node is None else None
+        if speaking is not None:
+            raise self._refused(row, record, name, f"{speaking} speaks of a node, and none was decided")
         return statement
 
     def _refused(self, row: Row, record: _Rejection, name: str, why: str) -> MappingFileError:
@@ -74,7 +83,7 @@ class Statements:
         return MappingFileError(what, source=self._mapping.source)
 
     def _fields(self, record: _Rejection, tree: "NodeFields") -> Fields:
-        rule = self._mapping.rules.get(record.rule or "", NO_FIELDS)
+        rule = self._mapping.rules.get(record.rule or DEFAULT_RULE, NO_FIELDS)
         action = self._mapping.actions.get(_action(record), NO_FIELDS)
         return {**self._mapping.defaults, **action, **tree.fields(record.node), **rule}
 
@@ -110,6 +119,11 @@ def _restricts(record: _Rejection) -> bool:
     return not (isinstance(record, ReviewRecord) and record.before == Action.REJECT)
 
 
+def _speaks_of_a_node(fields: Fields) -> str | None:
+    """The name of a text that says what was decided; a record without a decision must not be filled into it."""
+    return next((name for name in TEMPLATES if name in fields and _OF_A_NODE.search(str(fields[name]))), None)
+
+
 def _action(record: _Rejection) -> str:
     return "review" if isinstance(record, ReviewRecord) else "reject"
 
@@ -130,7 +144,7 @@ def _filled(row: Row, record: _Rejection, fields: Fields, tree: NodeFields) -> d
     by_a_person = isinstance(record, ReviewRecord)
     found = {
         "content_type": ["CONTENT_TYPE_IMAGE"],
-        "decision_facts": _FACTS,
+        "decision_facts": _FACTS if record.node is not None else _FACTS_WITHOUT_NODE,
         "source_type": "SOURCE_VOLUNTARY",
         "automated_detection": "Yes",
         "automated_decision": "AUTOMATED_DECISION_PARTIALLY" if by_a_person else "AUTOMATED_DECISION_FULLY",

@@ -82,4 +82,9 @@ def _print(lines: Iterator[str]) -> None:
 
 
 def _utc(given: datetime | None) -> datetime | None:
-    return given.replace(tzinfo=UTC) if given is not None and given.tzinfo is None else given
+    if given is None or given.tzinfo is None:
+        return None if given is None else given.replace(tzinfo=UTC)
+    try:
+        return given.astimezone(UTC)
+    except OverflowError:
+        raise click.UsageError(f"{given.isoformat()} is beyond the calendar") from None

@@ -41,7 +41,7 @@ def routings() -> None:
 @click.option("--action", type=click.Choice([action.value for action in Action]), help="Only with this action.")
 @click.option("--shadow", is_flag=True, help="Those of shadows, which acted on nothing.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
-@click.option("--before", type=id_type, help="The last job of the page before.")
+@click.option("--before", metavar="CURSOR", help="The cursor of the last one of the page before, as --json says it.")
 @json_option
 def list_(
     *,
@@ -50,7 +50,7 @@ def list_(
     action: str | None,
     shadow: bool,
     limit: int,
-    before: int | None,
+    before: str | None,
     as_json: bool,
 ) -> None:
     """List routings, those of the newest jobs first."""

@@ -13,10 +13,10 @@ from worker.cli.times import since_option
 from worker.db.engine import Database, open_database
 from worker.errors import LookupFailedError
 from worker.policies.comparison import compare_bundle, compare_policy
-from worker.policies.versions import find_policy, policy_text, set_shadow
+from worker.policies.versions import find_policy, find_shadow, policy_text, set_shadow
 from worker.settings import read_settings
 
-off_option = click.option("--off", is_flag=True, help="No more.")
+off_option = click.option("--off", is_flag=True, help="No more; of a bundle, jobs that wait still run.")
 
 
 @click.command()
@@ -27,7 +27,7 @@ off_option = click.option("--off", is_flag=True, help="No more.")
 def shadow(*, policy: str, tenant: str | None, off: bool, by: str) -> None:
     """Let POLICY, NAME@VERSION or the newest of NAME, run beside the active one: it writes down and acts on nothing."""
     with _database().write() as tx:
-        row = find_policy(tx, policy, tenant, newest=True)
+        row = find_shadow(tx, policy, tenant) if off else find_policy(tx, policy, tenant, newest=True)
         set_shadow(tx, row, by, on=not off)
         print_text(f"{policy_text(row)} is {'no shadow any more' if off else 'a shadow'}")
 

@@ -64,7 +64,7 @@ def add(
 
 
 @click.command("list")
-@tenant_option
+@click.option("--tenant", help="Only those of one tenant.")
 @json_option
 def list_(*, tenant: str | None, as_json: bool) -> None:
     """List the versions of all policies, the newest of each first."""

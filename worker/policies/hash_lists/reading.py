@@ -135,7 +135,7 @@ def _rows(lines: _Lines, collector: Collector) -> Iterator[list[str]]:
     first = next(texts, "")
     separator = max(_SEPARATORS, key=first.count)
     csv.field_size_limit(_MAX_FIELD_CHARS)  # of the process: whoever reads other tables sets its own
-    reader = csv.reader(chain([first], texts), delimiter=separator)
+    reader = csv.reader(chain([first], texts), delimiter=separator, strict=True)
     while True:
         try:
             yield next(reader)

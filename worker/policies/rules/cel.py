@@ -14,6 +14,7 @@ from worker.policies.rules.errors import PolicyError
 
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _HUGE = 1 << 63
+MAX_VALUE = 4096  # signs of a text, or parts of a list: what an evaluation may cost is bounded by this too
 _TRUTH = {"true": True, "false": False}
 
 Metadata = Mapping[str, Any]
@@ -28,6 +29,8 @@ def typed_value(name: str, kind: str, metadata: Metadata) -> Any:
     if name not in metadata or metadata[name] is None:
         raise Missing(f"{name} is missing")
     value = metadata[name]
+    if isinstance(value, (str, list, tuple)) and len(value) > MAX_VALUE:
+        raise Missing(f"{name} is longer than {MAX_VALUE}")
     try:
         return _convert(kind, value)
     except (ValueError, TypeError, KeyError, OverflowError):
@@ -112,6 +115,8 @@ def _convert(kind: str, value: Any) -> Any:
     if kind.startswith("list["):
         if not isinstance(value, (list, tuple)):
             raise TypeError
+        if any(isinstance(each, str) and len(each) > MAX_VALUE for each in value):
+            raise ValueError
         return [_convert(kind[5:-1], each) for each in value]
     if isinstance(value, bool) != (kind == "bool") and not isinstance(value, str):
         raise TypeError

@@ -1,6 +1,6 @@
 """What is wrong with a policy that is well-formed: unknown nodes, contradictions, rules that can never match."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from taxonomy import TaxonomyError
@@ -25,7 +25,7 @@ def check_policy(document: PolicyDocument, nodes: PolicyNodes | None, lists: Col
 
     lists: the names of all lists of known content, where they are known.
     """
-    errors = [*_wrong_thresholds(document, nodes)]
+    errors, thresholds = _thresholds(document, nodes)
     warnings: list[Finding] = []
     reaches: list[tuple[int, Reach]] = []
     for number, rule in enumerate(document.policy.rules):
@@ -34,25 +34,26 @@ def check_policy(document: PolicyDocument, nodes: PolicyNodes | None, lists: Col
         errors += wrong
         if wrong:
             continue
-        reach = Reach.of(rule, nodes, with_thresholds=bool(document.policy.thresholds))
+        reach = Reach.of(rule, nodes)
         by = covers([earlier for _, earlier in reaches], reach, nodes)
         if by:
             earlier = " and ".join(repr(document.policy.rules[reaches[place][0]].name) for place in by)
             warnings.append(Finding(rule.name, line, f"can never match: {earlier} before it takes all that it would"))
         else:
             reaches.append((number, reach))
-        odd = (*_odd_in(rule, document, nodes), *_unknown_lists(rule, lists))
+        odd = (*_odd_in(rule, thresholds, nodes), *_unknown_lists(rule, lists))
         warnings += [Finding(rule.name, line, message) for message in odd]
     return Check(tuple(errors), tuple(warnings))
 
 
-def _wrong_thresholds(document: PolicyDocument, nodes: PolicyNodes | None) -> Iterator[Finding]:
+def _thresholds(document: PolicyDocument, nodes: PolicyNodes | None) -> tuple[list[Finding], dict[str, float]]:
+    """What is wrong with the thresholds, and those of all nodes."""
     if nodes is None:
-        return
+        return [], {}
     try:
-        own_thresholds(document, nodes)
+        return [], nodes.inherited(own_thresholds(document, nodes))
     except PolicyError as error:
-        yield Finding(None, error.line, error.message)
+        return [Finding(None, error.line, error.message)], {}
 
 
 def _wrong_in(document: PolicyDocument, number: int, nodes: PolicyNodes | None) -> Iterator[tuple[int | None, str]]:
@@ -87,14 +88,37 @@ def _contradictions(rule: Rule, nodes: PolicyNodes | None) -> Iterator[str]:
         yield f"can never match: min_confidence {low:g} is not below max_confidence {high:g}"
     if if_.unlike and low is not None and if_.under is None and if_.level is None:
         yield "can never match: what is unlike anything is not decided, and so has no min_confidence"
-    if if_.unlike and (if_.under or if_.level) and (low, high, if_.max_margin) == (None, None, None):
+    if if_.unlike and (if_.under or if_.level) and _asks_decision(rule):
         yield "can never match: what is unlike anything lies decided under no node and at no level"
-    labels = if_.labels
-    both = sorted(set((labels and labels.all) or ()) & set((labels and labels.none) or ()))
-    if both:
-        yield f"can never match: {both[0]} is to be decided and not decided"
+    yield from _label_contradictions(rule, nodes)
     if if_.level is not None and nodes is not None:
         yield from _levels(rule, nodes, if_.level)
+
+
+def _label_contradictions(rule: Rule, nodes: PolicyNodes | None) -> Iterator[str]:
+    """Nodes that are to be decided though they, or nodes above them, are not to be."""
+    labels = rule.if_.labels
+    if labels is None or labels.none is None or nodes is None:
+        return
+    try:
+        none = nodes.find_all(labels.none)
+        wanted = nodes.find_all(labels.all or ())
+        groups = [nodes.find_all(labels.any)] if labels.any else []
+        if rule.if_.under and _asks_decision(rule):
+            groups.append(nodes.find_all(rule.if_.under))
+    except TaxonomyError:
+        return
+    excluded = {node: text for group in (wanted, *groups) for node, text in group.items()
+                if not nodes.above(node).isdisjoint(none)}  # fmt: skip
+    for group in (*groups, *({node: text} for node, text in wanted.items())):
+        if group and all(node in excluded for node in group):
+            yield f"can never match: {next(iter(group.values()))} is to be decided and not decided"
+            return
+
+
+def _asks_decision(rule: Rule) -> bool:
+    if_ = rule.if_
+    return (if_.min_confidence, if_.max_confidence, if_.max_margin) == (None, None, None)
 
 
 def _levels(rule: Rule, nodes: PolicyNodes, level: int) -> Iterator[str]:
@@ -118,12 +142,8 @@ def _unknown_lists(rule: Rule, lists: Collection[str] | None) -> Iterator[str]:
                 yield f"there is no hash list {name!r:.80} yet"
 
 
-def _odd_in(rule: Rule, document: PolicyDocument, nodes: PolicyNodes | None) -> Iterator[str]:
+def _odd_in(rule: Rule, thresholds: Mapping[str, float], nodes: PolicyNodes | None) -> Iterator[str]:
     if nodes is None or rule.if_.min_confidence is None:
-        return
-    try:
-        thresholds = nodes.inherited(own_thresholds(document, nodes))
-    except PolicyError:
         return
     for node, text in nodes.find_all(rule.if_.under or ()).items():
         own = thresholds.get(node)

@@ -1,7 +1,7 @@
 """A policy compiled for one release: rules behind an index by node, the first that matches decides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from taxonomy import TaxonomyError
@@ -195,14 +195,6 @@ def _look(if_: If, nodes: PolicyNodes, thresholds: Mapping[str, float]) -> Condi
     if if_.under is not None:
         found = nodes.find_all(if_.under).items()
         return conditions.Under(
-            tuple(Wanted(node, text, nodes.level(node), _bounds_of(node, bounds, thresholds)) for node, text in found)
+            tuple(Wanted(node, text, nodes.level(node), bounds) for node, text in found), thresholds
         )
     return None if bounds is None else conditions.Decided(bounds)
-
-
-def _bounds_of(node: str, bounds: Bounds | None, thresholds: Mapping[str, float]) -> Bounds | None:
-    """With the node's threshold where the rule says no least confidence."""
-    threshold = thresholds.get(node)
-    if threshold is None or (bounds is not None and bounds.low is not None):
-        return bounds
-    return replace(bounds or Bounds(), low=threshold)

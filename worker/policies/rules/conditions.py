@@ -1,7 +1,7 @@
 """The conditions of a rule, compiled: each says whether it holds for an asset, and in words why it does not."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -177,10 +177,12 @@ class Wanted:
 class Under:
     """It lies at or below one of these nodes: by decision where none has bounds, else by the confidence of the node.
 
-    With a bound from above, or a margin, the best path must lead there.
+    A decision counts where it is as sure as the threshold of its own node asks. With a bound from above, or a margin,
+    the best path must lead there.
     """
 
     wanted: tuple[Wanted, ...]
+    thresholds: Mapping[str, float]  # by node id, inherited ones included
 
     def holds(self, facts: Facts) -> bool:
         """Whether it does."""
@@ -195,16 +197,15 @@ class Under:
             return _GONE
         each = max(self.wanted, key=lambda each: facts.confidence(each.node))
         if each.bounds is None:
-            return f"{each.name} is not decided"
+            return _unsure(each.node, facts, self.thresholds) or f"{each.name} is not decided"
         if _needs_best_path(each.bounds) and each.node not in facts.on_best_path:
             return f"the best answer is not under {each.name}"
         return each.bounds.words(each.name, facts.confidence(each.node), facts.margin(each.level))
 
-    @staticmethod
-    def _fits(each: Wanted, facts: Facts) -> bool:
+    def _fits(self, each: Wanted, facts: Facts) -> bool:
         bounds = each.bounds
         if bounds is None:
-            return each.node in facts.decided
+            return _is_decided(each.node, facts, self.thresholds)
         if _needs_best_path(bounds) and each.node not in facts.on_best_path:
             return False
         confidence = facts.confidence(each.node)
@@ -217,7 +218,7 @@ class Under:
 class AtLevel:
     """The best label of a level: below one of `under` if that is asked, and within the bounds.
 
-    Without bounds, and without a threshold of that label's node, the decision must reach the level.
+    Without bounds a decision that is as sure as the threshold of its node asks must reach the level.
     """
 
     level: int
@@ -230,10 +231,10 @@ class AtLevel:
         label = facts.best.get(self.level)
         if label is None or self._is_elsewhere(facts, label.node):
             return False
-        bounds = self._bounds_of(label.node)
-        if bounds is None:
-            return facts.prediction.decision.level >= self.level
-        return bounds.hold(label.confidence, None if bounds.margin is None else facts.margin(self.level))
+        if self.bounds is None:
+            return any(each.level >= self.level for each in facts.sure(self.thresholds))
+        margin = None if self.bounds.margin is None else facts.margin(self.level)
+        return self.bounds.hold(label.confidence, margin)
 
     def words(self, facts: Facts) -> str:
         """Why it is not."""
@@ -243,21 +244,14 @@ class AtLevel:
         if self._is_elsewhere(facts, label.node):
             names = some_of((self.under or {}).values(), _NAMED)
             return f"{label.name}, of level {self.level}, is not under {names}" if names else _GONE
-        bounds = self._bounds_of(label.node)
-        if bounds is None:
-            return f"the decision is of level {facts.prediction.decision.level}, not of {self.level}"
-        return bounds.words(label.name, label.confidence, facts.margin(self.level))
+        if self.bounds is None:
+            deep = facts.prediction.decision.level >= self.level
+            unsure = _unsure(label.node, facts, self.thresholds) if deep else None
+            return unsure or f"the decision is of level {facts.prediction.decision.level}, not of {self.level}"
+        return self.bounds.words(label.name, label.confidence, facts.margin(self.level))
 
     def _is_elsewhere(self, facts: Facts, node: str) -> bool:
         return self.under is not None and facts.above(node).isdisjoint(self.under)
-
-    def _bounds_of(self, node: str) -> Bounds | None:
-        if self.bounds is not None and self.bounds.low is not None:
-            return self.bounds
-        threshold = self.thresholds.get(node)
-        if threshold is None:
-            return self.bounds
-        return replace(self.bounds or Bounds(), low=threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,3 +289,17 @@ class When:
 
 def _needs_best_path(bounds: Bounds) -> bool:
     return bounds.high is not None or bounds.margin is not None
+
+
+def _is_decided(node: str, facts: Facts, thresholds: Mapping[str, float]) -> bool:
+    if not thresholds:
+        return node in facts.decided
+    return any(each.node is not None and node in facts.above(each.node) for each in facts.sure(thresholds))
+
+
+def _unsure(node: str, facts: Facts, thresholds: Mapping[str, float]) -> str | None:
+    """Which threshold a decision at or below a node does not reach; None where there is no such decision."""
+    for each in facts.sure({}):
+        if each.node is not None and node in facts.above(each.node):
+            return f"{each.path[-1]} has {each.confidence:.3f}, less than its threshold {thresholds[each.node]:g}"
+    return None

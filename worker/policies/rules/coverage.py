@@ -20,14 +20,10 @@ class Reach:
     all: frozenset[str]
     none: frozenset[str]
     minutes: frozenset[int] | None
-    by_threshold: bool  # whether the policy's thresholds say the least confidence, as the rule does not
 
     @classmethod
-    def of(cls, rule: Rule, nodes: PolicyNodes | None, *, with_thresholds: bool) -> "Reach":
-        """Of a rule whose nodes are all known; without nodes, texts are compared as they are.
-
-        with_thresholds: whether its policy has any.
-        """
+    def of(cls, rule: Rule, nodes: PolicyNodes | None) -> "Reach":
+        """Of a rule whose nodes are all known; without nodes, texts are compared as they are."""
 
         def ids(texts: Sequence[str] | None) -> frozenset[str]:
             return frozenset(texts or () if nodes is None else nodes.find_all(texts or ()))
@@ -41,7 +37,6 @@ class Reach:
             ids(None if labels is None else labels.all),
             ids(None if labels is None else labels.none),
             None if if_.between is None else _minutes(if_.between),
-            with_thresholds and if_.min_confidence is None and (if_.under is not None or if_.level is not None),
         )
 
     @property
@@ -93,8 +88,6 @@ def _takes_confidence(first: Reach, later: Reach, nodes: PolicyNodes | None) -> 
     mine, its = first.interval, later.interval
     if first.under is None and first.if_.level is None and mine is None:
         return True
-    if first.by_threshold or later.by_threshold:
-        return _same_threshold(first, later)
     if mine is None or its is None:
         return mine is its and _takes_decided(first, later, nodes)
     return first.if_.level == later.if_.level and _margin_fits(first, later) and _takes_interval(first, later, nodes)
@@ -122,15 +115,6 @@ def _takes_interval(first: Reach, later: Reach, nodes: PolicyNodes | None) -> bo
     return mine is not None and floor is not None and mine[0] <= floor and _all_below(later.under, first.under, nodes)
 
 
-def _same_threshold(first: Reach, later: Reach) -> bool:
-    """Both ask the same of the same nodes, or of the same level, and leave the least to the thresholds."""
-    asked = [
-        (each.by_threshold, each.under, each.if_.level, each.if_.max_confidence, each.if_.max_margin)
-        for each in (first, later)
-    ]
-    return first.by_threshold and asked[0] == asked[1]
-
-
 def _takes_decided(first: Reach, later: Reach, nodes: PolicyNodes | None) -> bool:
     """Both ask what is decided: below nodes, or at least so deep; of both at once nothing is concluded."""
     a, b = first.if_.level, later.if_.level
@@ -144,7 +128,7 @@ def _takes_decided(first: Reach, later: Reach, nodes: PolicyNodes | None) -> boo
 def _same_look(first: Reach, later: Reach) -> bool:
     """Whether both look at the same confidence."""
     same = (first.under, first.if_.level) == (later.under, later.if_.level)
-    same = same and not first.by_threshold and not later.by_threshold and _is_looser(first, later)
+    same = same and _is_looser(first, later)
     return same and first.interval is not None and later.interval is not None and _margin_fits(first, later)
 
 

@@ -160,6 +160,16 @@ class AuditSample(_Part):
     queue: Name
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r:.60} is no time zone") from None
+    if name == "localtime":  # another one on each machine
+        raise ValueError("'localtime' is no time zone: name one")
+    return name
+
+
 class Policy(_Part):
     """A whole policy: rules in their order, of which the first that matches decides, and a default."""
 
@@ -167,23 +177,17 @@ class Policy(_Part):
     metadata: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")], ValueType] = Field(
         default={}, description="The metadata that `when` may speak of, each with its type.", max_length=200
     )
-    timezone: str = Field(default="UTC", description="Of `between`, such as Europe/Berlin.")
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC", description="Of `between`, such as Europe/Berlin."
+    )
     thresholds: dict[Text, Probability] = Field(
         default={},
-        description="The confidence that a node needs, and all below it that have none themselves, "
-        "wherever a rule says none.",
+        description="The confidence that a decision at a node needs, and below it where no nearer node has one, to "
+        "count as decided for `under` and `level`.",
     )
     default: Then
     rules: tuple[Rule, ...] = Field(default=(), max_length=MAX_RULES)
     audit: AuditSample | None = None
-
-    @model_validator(mode="after")
-    def _zone_is_known(self) -> Self:
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{self.timezone!r:.60} is no time zone") from None
-        return self
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -232,6 +236,7 @@ def parse_policy(text: str, source: str) -> PolicyDocument:
     document = read_yaml(text, source)
     if not isinstance(document.value, dict):
         raise PolicyError("a policy is a mapping that begins with `policy: NAME`", source=source, line=1)
+    _refuse_blanks(document, source)
     try:
         policy = Policy.model_validate(document.value)
     except ValidationError as error:
@@ -270,6 +275,18 @@ def _rule_name(document: Document, path: tuple[str | int, ...]) -> str | None:
     rule = document.value["rules"][path[1]]
     name = rule.get("name") if isinstance(rule, dict) else None
     return str(name) if name else f"number {path[1] + 1}"
+
+
+def _refuse_blanks(document: Document, source: str) -> None:
+    """A key of a rule without a value would be a condition that is not there."""
+    rules = document.value.get("rules")
+    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+        pending: list[tuple[tuple[str | int, ...], Any]] = [(("rules", number), rule)]
+        for path, value in pending:
+            if value is None:
+                message = f"{path[-1]} is blank"
+                raise PolicyError(message, rule=_rule_name(document, path), source=source, line=document.line(path))
+            pending += [((*path, key), each) for key, each in value.items()] if isinstance(value, dict) else []
 
 
 def _refuse_twins(policy: Policy, document: Document, source: str) -> None:

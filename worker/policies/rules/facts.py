@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from classifier.inference.decision import is_unlike
+from classifier.inference.decision import Decision, is_unlike
 from classifier.inference.prediction import AssetPrediction, LevelLabel
 
 NO_METADATA: Mapping[str, Any] = MappingProxyType({})
@@ -71,6 +71,12 @@ class Facts:
             self._decided = frozenset().union(*(self.above(node) for node in nodes if node is not None))
         return self._decided
 
+    def sure(self, thresholds: Mapping[str, float]) -> list[Decision]:
+        """The decisions whose confidence is at least the threshold of their node, if it has one."""
+        prediction = self.prediction
+        made = prediction.decisions if prediction.decisions is not None else (prediction.decision,)
+        return [each for each in made if each.node is not None and each.confidence >= thresholds.get(each.node, 0.0)]
+
     @property
     def on_best_path(self) -> frozenset[str]:
         """The ids of the nodes of the best path, and of all above them."""
@@ -98,7 +104,7 @@ class Facts:
             return None
         others = [other.confidence for other in label.alternatives]
         others += [each.confidence for each in self.prediction.levels if each.level == level and each is not label]
-        return label.confidence - max(others, default=0.0)
+        return round(label.confidence - max(others, default=0.0), 6)
 
 
 def _confidences(prediction: AssetPrediction) -> dict[str, float]:

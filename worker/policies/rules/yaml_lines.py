@@ -66,6 +66,8 @@ class _Builder:
         """The next event. Raises PolicyError."""
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise self._error("an anchor or alias: write it out", event)
+        if getattr(event, "tag", None):
+            raise self._error(f"the tag {event.tag!r:.60}: values are what they look like", event)
         if isinstance(event, yaml.CollectionEndEvent):
             self._open.pop()
             self._keys.pop()

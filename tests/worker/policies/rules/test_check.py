@@ -18,6 +18,10 @@ from worker.policies.rules.check import check_policy
         (["if: {unlike: true, under: Weapons}"], ["can never match"]),
         (["if: {unlike: true, min_confidence: 0.5}"], ["can never match"]),
         (["if: {labels: {all: [Knives], none: [Knives]}}"], ["Knives is to be decided and not decided"]),
+        (["if: {labels: {all: [Daggers], none: [Weapons]}}"], ["Daggers is to be decided and not decided"]),
+        (["if: {labels: {any: [Daggers], none: [Knives]}}"], ["Daggers is to be decided and not decided"]),
+        (["if: {under: Daggers, labels: {none: [Knives]}}"], ["Daggers is to be decided and not decided"]),
+        (["if: {under: Daggers, min_confidence: 0.1, labels: {none: [Knives]}}"], []),
         (["when: nope"], ["column 1: undeclared reference"]),
         (["if: {under: Weapons}"], []),
     ],
@@ -57,6 +61,12 @@ def test_errors(rules: list[str], errors: list[str]) -> None:
         (["if: {labels: {none: [Knives]}}", "if: {labels: {none: [Weapons]}}"], "'r0'"),
         (["if: {labels: {none: [Weapons]}}", "if: {labels: {none: [Knives]}}"], None),
         (["if: {hash_list: [a, b]}", "if: {hash_list: a}"], "'r0'"),
+        # the first two ask for the best path, the last does not
+        (["if: {under: Knives, max_confidence: 0.5}", "if: {under: Knives, min_confidence: 0.5}",
+          "if: {under: Knives, min_confidence: 0.3}"], None),
+        (["if: {under: Knives, min_confidence: 0.2, max_confidence: 1}", "if: {under: Knives, min_confidence: 0.2}"],
+         "'r0'"),
+        (["if: {under: [Weapons, Daggers], level: 1}", "if: {under: [Weapons, Daggers], level: 3}"], None),
     ],
 )  # fmt: skip
 def test_rules_that_never_come_to_their_turn(rules: list[str], by: str | None) -> None:

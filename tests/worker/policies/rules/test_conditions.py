@@ -97,19 +97,22 @@ THRESHOLDS = HEAD + "thresholds: {Weapons: 0.95, Daggers: 0.5}\n"
 
 
 @pytest.mark.parametrize(
-    ("rule", "why"),
+    ("rule", "decided", "why"),
     [
-        ("if: {under: Daggers}", None),
-        ("if: {under: Weapons}", "Weapons has 0.900, less than 0.95"),
-        ("if: {under: Knives}", "Knives has 0.800, less than 0.95"),  # inherited
-        ("if: {under: Knives, min_confidence: 0.7}", None),  # its own wins
-        ("if: {level: 3}", None),
-        ("if: {level: 2}", "Knives has 0.800, less than 0.95"),
-        ("if: {tenant: default}", None),  # asks for no node
+        ("if: {under: Weapons}", "d", None),  # Daggers has 0.6, and its own threshold is 0.5
+        ("if: {under: Weapons}", "k", "Knives has 0.800, less than its threshold 0.95"),  # inherited
+        ("if: {under: Weapons}", None, "Weapons is not decided"),
+        ("if: {under: Daggers}", "k", "Daggers is not decided"),
+        ("if: {under: Knives, min_confidence: 0.7}", "k", None),  # a confidence that is named is the one that counts
+        ("if: {level: 3}", "d", None),
+        ("if: {level: 2}", "k", "Knives has 0.800, less than its threshold 0.95"),
+        ("if: {tenant: default}", "k", None),  # asks for no node
     ],
 )
-def test_thresholds_of_nodes_are_inherited_and_hold_where_a_rule_says_none(rule: str, why: str | None) -> None:
-    found = explain(compiled(rule, head=THRESHOLDS), facts(DAGGER, None))
+def test_a_decision_must_be_as_sure_as_the_threshold_of_its_node(
+    rule: str, decided: str | None, why: str | None
+) -> None:
+    found = explain(compiled(rule, head=THRESHOLDS), facts(DAGGER, decided))
     assert found.tried == (() if why is None else (("r0", why),))
 
 
@@ -117,5 +120,5 @@ def test_of_two_parents_the_nearer_threshold_counts_and_of_two_as_near_the_stric
     head = HEAD + "thresholds: {Knives: 0.4, Guns: 0.7}\n"
     probs = {"w": 0.9, "k": 0.8, "g": 0.8, "b": 0.6}
     assert explain(compiled("if: {under: Bayonets}", head=head), facts(probs, "b")).tried == (
-        ("r0", "Bayonets has 0.600, less than 0.7"),
+        ("r0", "Bayonets has 0.600, less than its threshold 0.7"),
     )

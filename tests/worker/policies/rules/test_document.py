@@ -117,3 +117,22 @@ def test_the_schema_names_every_key_of_a_rule() -> None:
         "labels",
         "hash_list",
     } <= set(schema["$defs"]["If"]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (RULE % "if:\n      under:", "line 7: rule 'a': under is blank"),
+        (RULE % "if:", "line 6: rule 'a': if is blank"),
+        (RULE % "when: ~", "line 6: rule 'a': when is blank"),
+        (RULE % "if: {under: !!null x}", "line 6: the tag 'tag:yaml.org,2002:null'"),
+        (RULE % 'if: {under: "a\\0b"}', "has a control character"),
+        (RULE % "if: {between: 10:00:10-10:00:50}", "is not HH:MM-HH:MM"),
+        ("policy: p\ndefault: {action: accept}\ntimezone: America", "line 3: 'America' is no time zone"),
+        ("policy: p\ndefault: {action: accept}\ntimezone: localtime", "line 3: 'localtime' is no time zone"),
+    ],
+)
+def test_what_would_not_mean_what_it_says_is_refused(text: str, said: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(text, "p.yaml")
+    assert said in str(caught.value)
