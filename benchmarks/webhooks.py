@@ -48,7 +48,7 @@ def receive(pipe: Connection) -> None:
                 await reader.readexactly(int(length.partition(b":")[2]))
                 count += 1
                 writer.write(ANSWER)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             writer.close()
 
     async def serve() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -51,10 +52,7 @@ class Registered:
 
 def add_webhook(tx: Transaction, url: str, tenant: str, wanted: Wanted, settings: Settings) -> Registered:
     """Send a tenant's events to an address from now on. Raises WebhookError, LookupFailedError, SubmissionError."""
-    try:
-        webhook_gate(settings).literal(checked_url(url).host)
-    except AssetError as error:
-        raise WebhookError(str(error)) from None
+    _require_allowed(checked_url(url).host, settings)
     newest = tx.scalar(select(EventRow.id).order_by(EventRow.id.desc()).limit(1)) or 0
     row = WebhookRow(
         token=new_token(),
@@ -167,6 +165,20 @@ def read_webhook_lags(tx: Transaction, webhook_id: int | None = None) -> dict[in
 def has_webhooks(tx: Transaction) -> bool:
     """Whether there are any."""
     return bool(tx.scalar(select(func.count()).select_from(select(WebhookRow.id).limit(1).subquery())))
+
+
+def _require_allowed(host: str, settings: Settings) -> None:
+    """Refuse at once an address in place of a name that would be refused each time; raises WebhookError."""
+    gate = webhook_gate(settings)
+    try:
+        is_allowed = gate.allows(ip_address(host))
+    except ValueError:
+        try:
+            is_allowed = gate.literal(host) is None
+        except AssetError as error:
+            raise WebhookError(str(error)) from None
+    if not is_allowed:
+        raise WebhookError(f"the address is not public, and {gate.setting} does not allow it")
 
 
 def _node_id(tx: Transaction, node: str) -> str:

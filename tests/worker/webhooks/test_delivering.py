@@ -18,7 +18,6 @@ from worker.errors import LookupFailedError, WebhookError
 from worker.events.retention import purge_events
 from worker.states import EventKind
 from worker.telemetry.metrics import REGISTRY
-from worker.webhooks import rounds
 from worker.webhooks.deliveries import list_deliveries, redeliver
 from worker.webhooks.endpoints import (
     CURSOR,
@@ -29,12 +28,13 @@ from worker.webhooks.endpoints import (
     rotate_secret,
     show_webhook,
 )
+from worker.webhooks.post import Answer
 from worker.webhooks.retention import give_up_deliveries, purge_deliveries
 from worker.webhooks.rounds import record_round, take_round
 
 
 def test_events_arrive_once_signed_and_in_order(world: World) -> None:
-    """What had happened before a webhook was added is not told; all that came after is, by the headers of the standard."""
+    """What had happened before a webhook was added is not told; all that came after is, by the standard's headers."""
     world.write(3)
     with receiving() as receiver:
         added = world.add(receiver.url)
@@ -220,7 +220,7 @@ def test_what_was_posted_and_not_written_down_comes_again(world: World) -> None:
         assert len({each.id for each in receiver.received}) == 1
         assert len(receiver.received) == 2
         with world.database.write() as tx:  # the first wakes up after all
-            record_round(tx, taken, [rounds.Answer(500, "late")])
+            record_round(tx, taken, [Answer(500, "late")])
     (row,) = world.deliveries()
     assert (row.status, row.attempt, row.answer_status) == ("delivered", 2, 200)
 
@@ -340,4 +340,3 @@ def test_no_listing_shows_a_secret(world: World) -> None:
     assert added.secret not in shown
     assert added.secret not in repr(added)
     assert "https://example.com/hooks?key=***" in shown
-

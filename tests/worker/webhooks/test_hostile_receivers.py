@@ -183,5 +183,3 @@ def close_after_answer(visit: BaseHTTPRequestHandler) -> None:
 
 def port_of(url: str) -> int:
     return checked_url(url).port or 0
-
-

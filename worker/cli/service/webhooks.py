@@ -25,17 +25,21 @@ def webhooks() -> None:
 @webhooks.command()
 @click.argument("url")
 @click.option("--tenant", required=True, help="Whose events.")
-@click.option("--event", "kinds", multiple=True, type=click.Choice(list(EventKind)), help="Only this kind; repeatable.")
+@click.option(
+    "--event",
+    "kinds",
+    multiple=True,
+    type=click.Choice([kind.value for kind in EventKind]),
+    help="Only this kind; repeatable.",
+)
 @click.option("--under", metavar="NODE", help="Only what was decided to be NODE, or under it.")
 @click.option("--queue", help="Only what was routed to this review queue.")
 @json_option
-def add(
-    *, url: str, tenant: str, kinds: tuple[EventKind, ...], under: str | None, queue: str | None, as_json: bool
-) -> None:
+def add(*, url: str, tenant: str, kinds: tuple[str, ...], under: str | None, queue: str | None, as_json: bool) -> None:
     """Send events from now on to URL; prints the secret of the signatures, which is not shown again."""
     if queue is not None and not 0 < len(queue) <= _MAX_QUEUE_CHARS:
         raise click.UsageError(f"--queue: 1 to {_MAX_QUEUE_CHARS} characters")
-    wanted = Wanted(kinds, under, queue)
+    wanted = Wanted([EventKind(kind) for kind in kinds], under, queue)
     with _database().write() as tx:
         added = endpoints.add_webhook(tx, url, tenant, wanted, read_settings())
     _print_secret(added, as_json=as_json)
