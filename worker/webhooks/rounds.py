@@ -36,10 +36,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one thread has leased."""
+    """What one thread has leased; `failures` of the webhook in a row, as they were then."""
 
     webhook_id: int
     url: str
+    failures: int
     signer: Signer
     messages: Sequence[Message]
 
@@ -65,8 +66,9 @@ def take_round(tx: Transaction, webhook_id: int, limit: int, lease_s: float) -> 
         return None
     rows = _lease(tx, webhook_id, 1 if row.failures else limit, now, lease)
     if not rows:
+        row.retry_at = None if row.retry_at is None else now  # there was nothing to try it with
         return None
-    return Round(webhook_id, row.url, find_signer(tx, webhook_id, now), _messages(tx, row, rows))
+    return Round(webhook_id, row.url, row.failures, find_signer(tx, webhook_id, now), _messages(tx, row, rows))
 
 
 def record_round(tx: Transaction, done: Round, answers: Sequence[Answer]) -> int:
@@ -87,7 +89,7 @@ def record_round(tx: Transaction, done: Round, answers: Sequence[Answer]) -> int
         tx.connection().execute(update(table).where(*held).values(values), ends)
     if back:
         tx.connection().execute(update(table).where(*held).values(due_at=bindparam("new_due_at")), back)
-    _record_address(tx, done.webhook_id, [answer for answer in answers if answer is not NO_EVENT], now)
+    _record_address(tx, done, [answer for answer in answers if answer is not NO_EVENT], now)
     return sum(end["new_status"] is DeliveryStatus.FAILED for end in ends)
 
 
@@ -152,16 +154,16 @@ def _as_given_back(message: Message, now: datetime) -> dict[str, Any]:
     return {"key": message.delivery_id, "held": message.attempt, "new_due_at": now}
 
 
-def _record_address(tx: Transaction, webhook_id: int, answers: Sequence[Answer], now: datetime) -> None:
-    """What the last answer says of the webhook as a whole."""
+def _record_address(tx: Transaction, done: Round, answers: Sequence[Answer], now: datetime) -> None:
+    """What the last answer says of the webhook as a whole; rounds that fail side by side count as one failure."""
     if not answers:
         return
     last, row = answers[-1], WebhookRow
-    of_it = update(row).where(row.id == webhook_id).execution_options(synchronize_session=False)
+    of_it = update(row).where(row.id == done.webhook_id).execution_options(synchronize_session=False)
     if last.is_taken:
         tx.execute(of_it.values(failures=0, retry_at=None, message=None, delivered_at=now))
         return
-    query = select(row.failures).where(row.id == webhook_id).with_for_update(key_share=True)
-    failures = (tx.scalar(query) or 0) + 1
+    query = select(row.failures).where(row.id == done.webhook_id).with_for_update(key_share=True)
+    failures = max(tx.scalar(query) or 0, done.failures + 1)
     ill = {"failures": failures, "retry_at": now + address_wait(failures), "message": last.said}
     tx.execute(of_it.values(**ill, **({"disabled_at": now} if last.is_gone else {})))

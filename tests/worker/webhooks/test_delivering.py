@@ -182,6 +182,24 @@ def test_two_workers_send_nothing_twice(world: World) -> None:
     assert Counter(receiver.events) == dict.fromkeys(range(1, 301), 1)
 
 
+def test_rounds_that_fail_side_by_side_are_one_failure(world: World) -> None:
+    """Else a hiccup of a busy receiver would keep it waiting for minutes."""
+    with receiving() as receiver:
+        added = world.add(receiver.url)
+    world.write(9)
+    world.fan_out()
+    taken = []
+    for _ in range(3):
+        with world.database.write() as tx:
+            taken.append(take_round(tx, added.id, 3, 60.0))
+    for each in taken:
+        assert each is not None
+        with world.database.write() as tx:
+            record_round(tx, each, [Answer(503, "")])
+    assert world.webhook(added.id).failures == 1
+    assert sorted(row.failures for row in world.deliveries()) == [0] * 6 + [1] * 3
+
+
 def test_a_webhook_that_fails_is_tried_by_one_worker_at_a_time(world: World) -> None:
     release = threading.Event()
     with receiving(answer(b"", 500)) as receiver:
