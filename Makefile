@@ -33,6 +33,7 @@ bench: .venv/.installed
 	$(BIN)/python benchmarks/labels.py --rows 1000000
 	$(BIN)/python benchmarks/delivery.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/webhooks.py
 	$(BIN)/python benchmarks/hmc --data $(TABLES) --json > benchmarks/out/hmc.json
 
 # Faults of every kind against real servers, half an hour; SHORT=1 takes a few rounds of each.

@@ -35,6 +35,10 @@ class SinkError(CladistError):
     """A sink that cannot be what it is asked to be."""
 
 
+class WebhookError(CladistError):
+    """A webhook, or a delivery of one, that cannot be what it is asked to be."""
+
+
 class InvalidMoveError(CladistError):
     """A job that is in no state for what was asked."""
 

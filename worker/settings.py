@@ -178,7 +178,23 @@ class Settings(BaseSettings):
         default=7.0,
         ge=0,
         le=36_500,
-        description="Events so old are deleted, once every sink has been told of them.",
+        description="Events so old are deleted, once every sink has been told of them; deliveries, once they ended.",
+    )
+    webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that webhooks may be sent to though they are not public: `10.1.0.0/16,fd00::/8`.",
+    )
+    webhook_parallel: int = Field(
+        default=16,
+        ge=2,
+        le=_THREADS,
+        description="Webhooks that a worker sends at once; one address gets three quarters.",
+    )
+    webhook_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=60,
+        description="Time for one webhook, from the name of its host to the end of the answer.",
     )
 
     log_format: Literal["auto", "json", "text"] = Field(
@@ -223,7 +239,9 @@ class Settings(BaseSettings):
             raise PydanticCustomError("url", _NO_URL)
         return value
 
-    @field_validator("asset_schemes", "asset_hosts", "asset_networks", "asset_buckets", "sinks", mode="before")
+    @field_validator(
+        *("asset_schemes", "asset_hosts", "asset_networks", "asset_buckets", "sinks", "webhook_networks"), mode="before"
+    )
     @classmethod
     def _split_list(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

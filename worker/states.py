@@ -16,6 +16,7 @@ __all__ = [
     "SUSPECT",
     "Action",
     "Code",
+    "DeliveryStatus",
     "EventKind",
     "RelabellingStatus",
     "Status",
@@ -59,6 +60,14 @@ class EventKind(StrEnum):
     ROUTING_CHANGED = "routing.changed"
     REVIEW_RESOLVED = "review.resolved"
     BATCH_FINISHED = "batch.finished"
+
+
+class DeliveryStatus(StrEnum):
+    """How far a delivery to a webhook has come."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
 
 
 # Ends of an attempt for which the asset may be to blame: the job then runs alone in its worker.

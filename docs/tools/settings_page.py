@@ -15,7 +15,7 @@ SECTIONS = {
     "asset_schemes": "Assets",
     "message_size": "Workers",
     "lease_s": "Jobs",
-    "sinks": "Events",
+    "sinks": "Events and webhooks",
     "log_format": "Logs and monitoring",
 }
 

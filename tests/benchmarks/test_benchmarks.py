@@ -53,3 +53,9 @@ def test_audit_runs_to_its_end() -> None:
     found = run("audit.py", "--records", "3000")
     assert [row["records"] for row in found["databases"]] == [3000]
     assert found["databases"][0]["verified_per_s"] > 0
+
+
+def test_webhooks_runs_to_its_end() -> None:
+    """All events are delivered, each once."""
+    (row,) = run("webhooks.py", "--events", "300")
+    assert (row["events"], row["received"]) == (300, 300)

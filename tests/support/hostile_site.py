@@ -69,7 +69,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             site.asked.append((self.path, self.headers["Host"]))
             site.pages[self.path.partition("?")[0]](self)
 
-        do_HEAD = do_GET  # noqa: N815 (http.server finds it by this name)
+        do_HEAD = do_POST = do_GET  # noqa: N815 (http.server finds it by this name)
 
         def log_message(self, *_arguments: object) -> None:
             """Tests are quiet."""

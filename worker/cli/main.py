@@ -42,6 +42,7 @@ _COMMANDS = {
     "shadow": LazyCommand("worker.cli.policies.shadow:shadows", "Compare what runs beside with what acts."),
     "hash-lists": LazyCommand("worker.cli.hash_lists.commands:hash_lists", "Import and ask lists of known content."),
     "sinks": LazyCommand("worker.cli.service.sinks:sinks", "Show who is told of events, and forget who no longer is."),
+    "webhooks": LazyCommand("worker.cli.service.webhooks:webhooks", "Send events to addresses of tenants, signed."),
     "audit": LazyCommand("worker.cli.audit.group:audit", "Verify and export the record of what was decided."),
     "top": LazyCommand("worker.cli.service.top:top", "Watch jobs, rates and workers."),
     "worker": LazyCommand("worker.cli.service.worker:run", "Run jobs until told to stop."),

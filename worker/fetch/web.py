@@ -1,13 +1,11 @@
 """Assets by http and https: no credentials, no cookies, and every redirect checked like the first address."""
 
-import ipaddress
 import re
 import ssl
 import weakref
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any
 
 import httpcore2
 import httpx2
@@ -21,7 +19,8 @@ from classifier.errors import (
 from worker.errors import HostBusyError, RetryableError
 from worker.network.addresses import Gate, Resolve
 from worker.network.allowance import Allowance
-from worker.network.connections import CheckedBackend, using
+from worker.network.connections import using
+from worker.network.pools import open_pool
 from worker.network.waits import HostWaits, retry_after_s
 from worker.settings import Settings
 
@@ -37,12 +36,9 @@ _BUSY = frozenset({429, 503})  # with a Retry-After: how long to leave the host 
 _SERVER_ERROR = 500
 _MAX_PORT = 65_535
 _CHUNK_BYTES = 2**18
-_IDLE_CONNECTIONS = 64
-_IDLE_S = 30.0
 _ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _MAX_STREAMS = 64  # of one packed body, each after the other
 _GZIP_OR_ZLIB = 47  # zlib's code for "whichever of the two it is, with the largest window"
-_EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 _HOST = re.compile(rb"((?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://)?)((?<=//)[^/?#]*|)(.*)", re.DOTALL)
 _RAW = re.compile(rb"[\x80-\xff]")
 _CUT = (httpcore2.RemoteProtocolError, httpcore2.ReadError, httpcore2.WriteError)
@@ -55,7 +51,7 @@ class WebSource:
         self._settings = settings
         self._gate = Gate(settings.asset_hosts, settings.asset_networks, resolve)
         self._waits = HostWaits(settings.retry_max_s)
-        self._pool = _pool(settings.fetch_proxy, self._gate)
+        self._pool = open_pool(settings.fetch_proxy, self._gate)
         weakref.finalize(self, self._pool.close)  # connections that are kept end with the source
 
     def chunks(self, uri: str, allowance: Allowance) -> Generator[bytes]:
@@ -118,25 +114,6 @@ class WebSource:
         if (url.scheme, target.scheme) == ("https", "http") and not self._settings.fetch_https_to_http:
             raise ForbiddenAddressError("redirected from https to http")
         return target
-
-
-def _pool(proxy: str, gate: Gate) -> httpcore2.ConnectionPool:
-    """Connections to checked addresses, or all of them through a proxy, which may be anywhere."""
-    options: dict[str, Any] = {
-        "ssl_context": httpcore2.default_ssl_context(),
-        "max_connections": None,  # as many as there are threads that fetch
-        "max_keepalive_connections": _IDLE_CONNECTIONS,
-        "keepalive_expiry": _IDLE_S,
-    }
-    if not proxy:
-        return httpcore2.ConnectionPool(network_backend=CheckedBackend(gate), **options)
-    url = httpx2.URL(proxy)
-    return httpcore2.HTTPProxy(
-        httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/"),
-        (url.username, url.password) if url.userinfo else None,
-        network_backend=CheckedBackend(Gate(networks=_EVERYWHERE, resolve=gate.resolve)),
-        **options,
-    )
 
 
 def _address(text: bytes | httpx2.URL) -> httpx2.URL:

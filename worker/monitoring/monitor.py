@@ -15,8 +15,9 @@ from worker.sinks.cursors import read_lags
 from worker.supervision.lasting import LastingThread
 from worker.supervision.pulses import Pulses
 from worker.telemetry.celery_events import QUEUE_LENGTH, count_messages
-from worker.telemetry.metrics import JOBS, OLDEST_PENDING, OUTBOX_LAG, SINK_LAG, work_done
+from worker.telemetry.metrics import JOBS, OLDEST_PENDING, OUTBOX_LAG, SINK_LAG, WEBHOOK_LAG, work_done
 from worker.telemetry.tracing import start_tracing
+from worker.webhooks.endpoints import read_webhook_lags
 
 _SAMPLE_S = 5.0
 _SAMPLES_PER_STALL = 4
@@ -43,6 +44,7 @@ def sample(database: Database, health: Health, queue: str) -> None:
     with database.read() as tx:
         stats = read_job_stats(tx)
         lags = read_lags(tx)
+        webhook_lags = read_webhook_lags(tx)
     OLDEST_PENDING.set(stats.oldest_pending_s)
     OUTBOX_LAG.set(stats.outbox_lag_s)
     for status, count in stats.counts.items():
@@ -50,6 +52,9 @@ def sample(database: Database, health: Health, queue: str) -> None:
     SINK_LAG.clear()  # of sinks that were forgotten
     for sink, lag_s in lags.items():
         SINK_LAG.labels(sink).set(lag_s)
+    WEBHOOK_LAG.clear()
+    for webhook_id, lag_s in webhook_lags.items():
+        WEBHOOK_LAG.labels(str(webhook_id)).set(lag_s)
     QUEUE_LENGTH.labels(queue).set(stats.counts["queued"])
     health.sampled(is_pending=stats.is_published_pending, work=work_done())
 

@@ -1,4 +1,4 @@
-"""Which hosts and addresses of the network may be asked for assets."""
+"""Which hosts and addresses of the network may be asked."""
 
 import ipaddress
 import logging
@@ -53,6 +53,7 @@ class Gate:
     hosts: Sequence[str] = ()
     networks: Sequence[Network] = ()
     resolve: Resolve = resolve_by_system
+    setting: str = "CLADIST_ASSET_NETWORKS"  # that names the networks, for messages
 
     def addresses(self, host: str) -> list[str]:
         """The checked addresses of a host, to connect to without asking its name again.
@@ -86,7 +87,7 @@ class Gate:
     def _require(self, host: str, address: Address) -> None:
         if not self.allows(address):
             log.warning("%s is not asked: it is at %s", host, address)
-            raise ForbiddenAddressError("the host has no public address, and CLADIST_ASSET_NETWORKS does not allow")
+            raise ForbiddenAddressError(f"the host has no public address, and {self.setting} does not allow")
 
     def allows(self, address: Address) -> bool:
         """Whether an address is public, or in an allowed network; an IPv6 form of an IPv4 address is what it means."""

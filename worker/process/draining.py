@@ -2,20 +2,27 @@
 
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 from worker.jobs.batch_ends import BatchEnds
 from worker.jobs.queries import open_jobs
 from worker.process.bootstrap import Services
 from worker.process.celery_consumer import stop_consuming
-from worker.sinks.telling import Telling
+
+
+class Follower(Protocol):
+    """Somebody who is told of events."""
+
+    def is_behind(self) -> bool:
+        """Whether something waits that could be told now."""
 
 
 class Drain:
-    """Ends the consumer once no job is open and the sinks were told so; it waits for these no longer than `stop_s`."""
+    """Ends the consumer once no job is open and all followers were told so, or after `stop_s`."""
 
-    def __init__(self, services: Services, tellings: Sequence[Telling]) -> None:
+    def __init__(self, services: Services, followers: Sequence[Follower]) -> None:
         self._services = services
-        self._tellings = tellings
+        self._followers = followers
         self._ends = BatchEnds()
         self._done_at: float | None = None
 
@@ -28,5 +35,7 @@ class Drain:
         if self._done_at is None:
             self._ends.sweep(self._services.database)
             self._done_at = now
-        if now - self._done_at >= self._services.settings.stop_s or not any(t.is_behind() for t in self._tellings):
+        if now - self._done_at >= self._services.settings.stop_s or not any(
+            each.is_behind() for each in self._followers
+        ):
             stop_consuming()

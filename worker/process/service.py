@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from worker.audit.chain import Linker
@@ -16,12 +16,13 @@ from worker.monitoring.monitor import monitored
 from worker.process.bootstrap import Services
 from worker.process.celery_app import publisher
 from worker.process.celery_consumer import consume
-from worker.process.draining import Drain
+from worker.process.draining import Drain, Follower
 from worker.process.telling import end_telling, make_tellings, start_telling
-from worker.sinks.telling import Telling
+from worker.process.webhooks import Webhooks
 from worker.supervision.lasting import LastingThread, Turn, outlive
 from worker.supervision.pulses import Pulse
 from worker.telemetry.metrics import REAPED, REPUBLISHED
+from worker.webhooks.retention import give_up_deliveries, purge_deliveries
 
 log = logging.getLogger("cladist.worker")
 
@@ -36,8 +37,10 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     """
     if services.settings.broker_is_embedded:
         _begin_empty(services)
-    stop, tellings = threading.Event(), make_tellings(services)
-    threads = [thread.start() for thread in _threads(services, stop, tellings, drain=drain, watch=watch)]
+    stop, tellings, webhooks = threading.Event(), make_tellings(services), Webhooks(services)
+    followers: list[Follower] = [*tellings, webhooks]
+    beside = [*_threads(services, stop, followers, drain=drain, watch=watch), *webhooks.threads(stop)]
+    threads = [thread.start() for thread in beside]
     telling = start_telling(services, tellings, stop)
     try:
         with monitored(services.settings, services.database, services.app, services.pipeline.pulses):
@@ -45,6 +48,7 @@ def run_worker(services: Services, *, drain: bool = False, watch: Callable[[], N
     finally:
         services.pipeline.close()
         stop.set()
+        webhooks.close()
         for thread in threads:
             thread.join()
         end_telling(services, telling)
@@ -70,7 +74,7 @@ def _link_the_rest(services: Services) -> None:
 def _threads(
     services: Services,
     stop: threading.Event,
-    tellings: Sequence[Telling],
+    followers: Sequence[Follower],
     *,
     drain: bool,
     watch: Callable[[], None] | None,
@@ -88,7 +92,7 @@ def _threads(
     purging = lasting("retention", _PURGE_EVERY_S, lambda: _purge(services, stop, purging.pulse))
     yield purging
     if drain:
-        yield lasting("drain", settings.poll_s, Drain(services, tellings).turn)
+        yield lasting("drain", settings.poll_s, Drain(services, followers).turn)
     if watch is not None:
         yield lasting("watch", settings.poll_s, watch)
 
@@ -119,13 +123,19 @@ def _reap_round(services: Services, ends: BatchEnds) -> None:
 
 
 def _purge(services: Services, stop: threading.Event, pulse: Pulse) -> None:
-    settings = services.settings
-    if settings.retention_days:
-        for _ in purge_jobs(services.database, timedelta(days=settings.retention_days)):
+    for pieces in _purges(services):
+        for _ in pieces:
             pulse.beat()
             if stop.is_set():
                 return
-    for _ in purge_events(services.database, timedelta(days=settings.events_keep_days)):
-        pulse.beat()
-        if stop.is_set():
-            return
+
+
+def _purges(services: Services) -> Iterator[Iterable[int]]:
+    """All that is purged, each piece by piece."""
+    settings, database = services.settings, services.database
+    if settings.retention_days:
+        yield purge_jobs(database, timedelta(days=settings.retention_days))
+    kept = timedelta(days=settings.events_keep_days)
+    yield give_up_deliveries(database)
+    yield purge_deliveries(database, kept)
+    yield purge_events(database, kept)

@@ -39,6 +39,21 @@ SINK_LAG = Gauge(
     ["sink"],
     registry=REGISTRY,
 )
+WEBHOOKS_DELIVERED = Counter(
+    "cladist_webhooks_delivered", "Deliveries that a webhook has taken.", ["webhook"], registry=REGISTRY
+)
+WEBHOOK_FAILURES = Counter(
+    "cladist_webhook_failures", "Times that a webhook took no delivery.", ["webhook"], registry=REGISTRY
+)
+WEBHOOKS_GIVEN_UP = Counter(
+    "cladist_webhooks_given_up", "Deliveries that were not taken for three days.", ["webhook"], registry=REGISTRY
+)
+WEBHOOK_LAG = Gauge(
+    "cladist_webhook_lag_seconds",
+    "How long the first delivery waits that a webhook has not taken.",
+    ["webhook"],
+    registry=REGISTRY,
+)
 OLDEST_PENDING = Gauge("cladist_oldest_pending_seconds", "Age of the oldest queued job.", registry=REGISTRY)
 OUTBOX_LAG = Gauge("cladist_outbox_lag_seconds", "How long the first due outbox row waits.", registry=REGISTRY)
 JOBS = Gauge("cladist_jobs", "Jobs by status, counted up to 10,000.", ["status"], registry=REGISTRY)

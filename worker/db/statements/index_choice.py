@@ -12,6 +12,7 @@ IS_QUEUED = JobRow.status == literal_column("'queued'", String)
 IS_RUNNING = JobRow.status == literal_column("'running'", String)
 
 
+IS_FAILED_DELIVERY = text("webhook_deliveries.status = 'failed'")  # as the partial index of deliveries says it
 IS_ACTING = text("NOT routings.shadow")  # as the partial index of review queues says it
 
 

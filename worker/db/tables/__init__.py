@@ -17,6 +17,7 @@ from worker.db.tables.catalog import AliasRow, BundleRow, NodeRow, ReleaseRow
 from worker.db.tables.jobs import BatchRow, JobRow, OutboxRow, QueueRow
 from worker.db.tables.records import AuditLinkRow, AuditRecordRow, EventRow, SinkRow
 from worker.db.tables.routing import EVERY_TENANT, HashEntryRow, HashListRow, PolicyNodesRow, PolicyRow, RoutingRow
+from worker.db.tables.webhooks import DeliveryRow, WebhookRow
 
 __all__ = [
     "DEFAULT_QUEUE",
@@ -35,6 +36,7 @@ __all__ = [
     "BundleRow",
     "DecisionRow",
     "DeletionRow",
+    "DeliveryRow",
     "EventRow",
     "HashEntryRow",
     "HashListRow",
@@ -52,5 +54,6 @@ __all__ = [
     "SinkRow",
     "TenantRow",
     "UtcDateTime",
+    "WebhookRow",
     "Word",
 ]
