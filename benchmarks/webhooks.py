@@ -3,7 +3,8 @@
 usage: python benchmarks/webhooks.py [--database-url URL] [--events N] [--parallel N] [--json]
 
 The receiver is a process of its own, a bare asyncio server that answers 200 to everything and shares our cores. Events
-are the ends of batches. The database of a server is made for the run and dropped.
+are the ends of batches. CPU: of the sender alone, without the receiver and the server of the database, which is made
+for the run and dropped.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from worker.webhooks.endpoints import Wanted, add_webhook
 from worker.webhooks.fan_out import FanOut
 from worker.webhooks.sender import Sender
 
-COLUMNS = ("database", "events", "given out/s", "delivered/s", "received")
+COLUMNS = ("database", "events", "given out/s", "delivered/s", "CPU us each", "received")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 PAGE = 500
 
@@ -89,12 +90,12 @@ def measure(name: str, url: str, count: int, parallel: int) -> dict[str, object]
         FanOut(database, "benchmark", 60.0, wake).turn(Pulse("fan-out", 60.0), stop)
         given_s = time.perf_counter() - began
         sender = Sender(database, settings, wake)
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         while not is_done(database, sender):
             sender.turn()
             wake.wait(0.05)
             wake.clear()
-        sent_s = time.perf_counter() - began
+        sent_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
         sender.close(10.0)
         pipe.send("end")
         received = pipe.recv()
@@ -105,7 +106,7 @@ def measure(name: str, url: str, count: int, parallel: int) -> dict[str, object]
     if delivered != count:
         raise SystemExit(f"{delivered} of {count} delivered")
     return {"database": name, "events": count, "given_per_s": count / given_s, "delivered_per_s": count / sent_s,
-            "received": received}  # fmt: skip
+            "cpu_us": 1e6 * cpu_s / count, "received": received}  # fmt: skip
 
 
 def is_done(database: Database, sender: Sender) -> bool:
