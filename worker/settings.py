@@ -181,6 +181,10 @@ class Settings(BaseSettings):
         description="Events so old are deleted, once every sink has been told of them.",
     )
 
+    api_max_bytes: int = Field(
+        default=4 * 2**20, ge=1024, le=2**30, description="Largest body of a request to `cladist serve`."
+    )
+
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="auto: text on a terminal, JSON anywhere else."
     )

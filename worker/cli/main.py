@@ -43,6 +43,8 @@ _COMMANDS = {
     "hash-lists": LazyCommand("worker.cli.hash_lists.commands:hash_lists", "Import and ask lists of known content."),
     "sinks": LazyCommand("worker.cli.service.sinks:sinks", "Show who is told of events, and forget who no longer is."),
     "audit": LazyCommand("worker.cli.audit.group:audit", "Verify and export the record of what was decided."),
+    "keys": LazyCommand("worker.cli.service.keys:keys", "Make, list, rotate and revoke keys of the HTTP API."),
+    "serve": LazyCommand("worker.cli.service.serve:serve", "Serve the HTTP API until told to stop."),
     "top": LazyCommand("worker.cli.service.top:top", "Watch jobs, rates and workers."),
     "worker": LazyCommand("worker.cli.service.worker:run", "Run jobs until told to stop."),
 }

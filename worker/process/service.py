@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
+from worker.access.answers import purge_answers
 from worker.audit.chain import Linker
 from worker.dispatch.relay import Publish, relay_once
 from worker.errors import DatabaseError
@@ -126,6 +127,10 @@ def _purge(services: Services, stop: threading.Event, pulse: Pulse) -> None:
             if stop.is_set():
                 return
     for _ in purge_events(services.database, timedelta(days=settings.events_keep_days)):
+        pulse.beat()
+        if stop.is_set():
+            return
+    for _ in purge_answers(services.database):
         pulse.beat()
         if stop.is_set():
             return

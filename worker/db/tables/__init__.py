@@ -1,5 +1,6 @@
 """The tables. Rows are small where there are many: labels name release and bundle by number."""
 
+from worker.db.tables.access import AnswerRow, KeyRow
 from worker.db.tables.answers import DecisionRow, LabelRow, RelabellingRow, ReviewRow
 from worker.db.tables.assets import AssetRow, DeletionRow, TenantRow
 from worker.db.tables.base import (
@@ -27,6 +28,7 @@ __all__ = [
     "HUMAN",
     "REVISION",
     "AliasRow",
+    "AnswerRow",
     "AssetRow",
     "AuditLinkRow",
     "AuditRecordRow",
@@ -39,6 +41,7 @@ __all__ = [
     "HashEntryRow",
     "HashListRow",
     "JobRow",
+    "KeyRow",
     "LabelRow",
     "NodeRow",
     "OutboxRow",
