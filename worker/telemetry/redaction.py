@@ -26,8 +26,8 @@ _HEADER = re.compile(
     r"x-[\w-]{0,40}(?:token|auth|key|secret|signature|credential)[\w-]{0,40}): ?)(?!\*\*\*)[^\r\n\"'\\]+"
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)( |%20|\+)[\w.~+/=%-]{8,}")
-_KNOWN_KINDS = re.compile(  # JSON web tokens, keys of AWS, GitHub, Slack and OpenAI
-    r"\b(?:eyJ[\w-]{10,}\.[\w-]{5,}(?:\.[\w-]*)?|(?:AKIA|ASIA)[A-Z0-9]{16}|gh[opsur]_\w{20,}|xox[a-z]-[\w-]{10,}|"
+_KNOWN_KINDS = re.compile(  # our own keys, JSON web tokens, keys of AWS, GitHub, Slack and OpenAI
+    r"\b(?:cladist_\d{1,9}_[\w-]{20,}|eyJ[\w-]{10,}\.[\w-]{5,}(?:\.[\w-]*)?|(?:AKIA|ASIA)[A-Z0-9]{16}|gh[opsur]_\w{20,}|xox[a-z]-[\w-]{10,}|"
     r"sk-[\w-]{20,})"
 )
 _PLAIN = "sslmode|target_session_attrs|application_name|connect_timeout"

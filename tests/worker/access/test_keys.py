@@ -12,6 +12,7 @@ from worker.audit.records import KeyRecord, read_record
 from worker.db.engine import Database
 from worker.db.tables import AuditRecordRow, KeyRow
 from worker.errors import InvalidMoveError, LookupFailedError, SubmissionError
+from worker.telemetry.redaction import safe_message
 
 READ = frozenset({Scope.READ})
 
@@ -56,6 +57,11 @@ def test_a_rotated_key_and_a_revoked_key_open_nothing(database: Database) -> Non
             act(database, first.id, "ben")
         with pytest.raises(LookupFailedError, match="no key has the id 99"):
             act(database, 99, "ben")
+
+
+def test_a_key_is_hidden_in_whatever_is_logged(database: Database) -> None:
+    key = create_key(database, "shop", READ, "ana").key
+    assert safe_message(f"no such file: {key}") == "no such file: ***"
 
 
 @pytest.mark.parametrize("presented", ["", "x", "cladist_1_", "cladist_0_" + "a" * 43, "cladist_1_" + "é" * 43])

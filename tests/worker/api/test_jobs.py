@@ -48,6 +48,13 @@ def test_a_job_that_ended_is_the_object_of_the_command_line(
     assert shop("GET", f"/v1/jobs/{job}/routings").json() == {"items": []}
 
 
+def test_a_thousand_assets_are_one_batch(shop: ApiCaller) -> None:
+    """The most that a request may hold: the batch is whole."""
+    accepted = shop.submit(*(f"https://example.com/{number}.jpg" for number in range(1000))).json()
+    assert {job["batch"] for job in accepted["jobs"]} == {accepted["batch"]}
+    assert shop("GET", f"/v1/batches/{accepted['batch']}").json()["counts"]["queued"] == 1000
+
+
 def test_pages_hold_every_job_once(shop: ApiCaller) -> None:
     """The newest first, `next` until it is null; filters narrow it."""
     shop.submit(*(f"https://example.com/{number}.jpg" for number in range(5)))

@@ -8,7 +8,9 @@ from sqlalchemy import select
 from worker.api import objects
 from worker.audit.records import DeletionRecord, read_record
 from worker.db.engine import Database
-from worker.db.tables import AuditRecordRow
+from worker.db.tables import AssetRow, AuditRecordRow
+from worker.dispatch.queues import Destination
+from worker.jobs.submission import Request, submit
 from worker.process.bootstrap import Services
 
 pytestmark = pytest.mark.usefixtures("bundle")
@@ -70,6 +72,15 @@ def test_an_asset_is_shown_and_deleted(shop: ApiCaller, labelled: list[str], dat
     record = read_record(row.kind, row.content)
     assert isinstance(record, DeletionRecord)
     assert record.by == f"key {shop.key.id}"
+
+
+def test_an_asset_goes_with_the_jobs_that_others_made_of_it(shop: ApiCaller, database: Database) -> None:
+    """`cladist reclassify --tenant` submits known assets for somebody else."""
+    shop.submit("https://example.com/a.jpg")
+    with database.read() as tx:
+        asset = tx.scalars(select(AssetRow.id)).one()
+    list(submit(database, [Request("https://example.com/a.jpg", asset=asset)], Destination(tenant="other")))
+    assert shop("DELETE", f"/v1/assets/{asset}").json()["jobs"] == 2
 
 
 @pytest.mark.parametrize(

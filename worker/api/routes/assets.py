@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from worker.api.callers import Admin, Reader
 from worker.api.objects import AssetRecord, Deleted, Id
+from worker.api.parts import parts_of
 from worker.api.replies import reply
 from worker.assets.deletion import delete_asset
 from worker.assets.queries import asset_name, show_asset
@@ -24,4 +25,5 @@ def delete(request: Request, caller: Admin, asset_id: Id) -> Response:
     """Delete an asset with its labels, decisions and jobs, on the record. There is no way back."""
     with caller.database.read() as tx:
         name = asset_name(tx, asset_id)
-    return reply(request, {"deleted": name, "jobs": delete_asset(caller.database, caller.tenant, name, caller.by)})
+    everything = parts_of(request).database  # of the caller's asset: also a job that was submitted for another tenant
+    return reply(request, {"deleted": name, "jobs": delete_asset(everything, caller.tenant, name, caller.by)})
