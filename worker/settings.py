@@ -197,6 +197,10 @@ class Settings(BaseSettings):
         description="Time for one webhook, from the name of its host to the end of the answer.",
     )
 
+    api_max_bytes: int = Field(
+        default=4 * 2**20, ge=1024, le=2**30, description="Largest body of a request to `cladist serve`."
+    )
+
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="auto: text on a terminal, JSON anywhere else."
     )

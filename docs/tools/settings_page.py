@@ -16,6 +16,7 @@ SECTIONS = {
     "message_size": "Workers",
     "lease_s": "Jobs",
     "sinks": "Events and webhooks",
+    "api_max_bytes": "HTTP API",
     "log_format": "Logs and monitoring",
 }
 

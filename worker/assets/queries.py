@@ -21,6 +21,14 @@ def find_asset(tx: Transaction, tenant: str, name: str) -> AssetRow:
     return row
 
 
+def asset_name(tx: Transaction, asset_id: int) -> str:
+    """The name of the asset of that number. Raises LookupFailedError."""
+    name = tx.scalar(select(AssetRow.name).where(AssetRow.id == asset_id))
+    if name is None:
+        raise LookupFailedError(f"no asset has the id {asset_id}")
+    return name
+
+
 def list_assets(tx: Transaction, tenant: str, *, limit: int = 50, after: str | None = None) -> list[dict[str, Any]]:
     """The assets of a tenant by name; `after` is the name at which the page before ended. Raises LookupFailedError."""
     query = select(AssetRow).where(AssetRow.tenant_id == find_tenant(tx, tenant))

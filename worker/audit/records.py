@@ -106,8 +106,23 @@ class ImportRecord(Record):
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRecord(Record):
+    """That a key of the HTTP API was made, exchanged for another, or revoked; of the key itself it says nothing."""
+
+    kind: ClassVar[str] = "key"
+
+    how: Literal["create", "rotate", "revoke"]
+    key: int  # its id
+    scopes: str  # by commas
+    by: str
+
+
 _KINDS: Mapping[str, type[Record]] = MappingProxyType(
-    {each.kind: each for each in (RoutingRecord, ReviewRecord, ActivationRecord, DeletionRecord, ImportRecord)}
+    {
+        each.kind: each
+        for each in (RoutingRecord, ReviewRecord, ActivationRecord, DeletionRecord, ImportRecord, KeyRecord)
+    }
 )
 _NAMES = MappingProxyType({each: sorted(["kind", *(field.name for field in fields(each))]) for each in _KINDS.values()})
 _VALUES: Mapping[type[Record], Callable[[Record], tuple[Any, ...]]] = MappingProxyType(

@@ -44,6 +44,8 @@ _COMMANDS = {
     "sinks": LazyCommand("worker.cli.service.sinks:sinks", "Show who is told of events, and forget who no longer is."),
     "webhooks": LazyCommand("worker.cli.service.webhooks:webhooks", "Send events to addresses of tenants, signed."),
     "audit": LazyCommand("worker.cli.audit.group:audit", "Verify and export the record of what was decided."),
+    "keys": LazyCommand("worker.cli.service.keys:keys", "Make, list, rotate and revoke keys of the HTTP API."),
+    "serve": LazyCommand("worker.cli.service.serve:serve", "Serve the HTTP API until told to stop."),
     "top": LazyCommand("worker.cli.service.top:top", "Watch jobs, rates and workers."),
     "worker": LazyCommand("worker.cli.service.worker:run", "Run jobs until told to stop."),
 }

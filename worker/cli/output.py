@@ -43,6 +43,11 @@ def print_text(text: str, *, err: bool = False) -> None:
     click.echo(safe_message(text), err=err)
 
 
+def print_secret(secret: str) -> None:
+    """Print a line of our own making as it is: what a reader asked for, and sees this once."""
+    click.echo(secret)
+
+
 def print_warnings(warnings: Iterable[str]) -> None:
     """Print what looks odd but was done, a line each on standard error."""
     for warning in warnings:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import Connection
@@ -25,9 +26,17 @@ _BACKENDS = ("sqlite", "postgresql")
 class Database:
     """A database by its SQLAlchemy URL: SQLite, or PostgreSQL through psycopg 3."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = _make_engine(url)
+    def __init__(self, url: str, connections: int | None = None) -> None:
+        """Connections: how many may be in use at once, kept open; by default what SQLAlchemy thinks right."""
+        self.engine = _make_engine(url, connections)
         self.name = self.engine.url.set(query={}).render_as_string(hide_password=True)  # it may hold one
+        self.tenant_id: int | None = None
+
+    def of_tenant(self, tenant_id: int) -> Self:
+        """The same database, with the same connections, in which a tenant's rows alone are seen and changed."""
+        made = copy(self)
+        made.tenant_id = tenant_id
+        return made
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -41,7 +50,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that keeps no change. Raises DatabaseError when there is no connection."""
-        with one_line_errors(self.engine, self.name), Transaction(self.engine) as tx:
+        with one_line_errors(self.engine, self.name), Transaction(self.engine, self.tenant_id) as tx:
             yield tx
 
     @contextmanager
@@ -50,7 +59,7 @@ class Database:
 
         On SQLite the write lock is taken at the start, so that no transaction fails half-way for want of it.
         """
-        with one_line_errors(self.engine, self.name), Transaction(self.engine) as tx, tx.begin():
+        with one_line_errors(self.engine, self.name), Transaction(self.engine, self.tenant_id) as tx, tx.begin():
             tx.connection(execution_options={"cladist_begin": "IMMEDIATE"})
             yield tx
 
@@ -99,9 +108,9 @@ class Database:
             )
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, connections: int | None = None) -> Database:
     """The database of a URL. Raises DatabaseError when it cannot be reached or was not upgraded."""
-    database = Database(url)
+    database = Database(url, connections)
     try:
         database.require_upgraded()
     except DatabaseError:
@@ -110,13 +119,14 @@ def open_database(url: str) -> Database:
     return database
 
 
-def _make_engine(url: str) -> Engine:
+def _make_engine(url: str, connections: int | None) -> Engine:
     if url.startswith(("postgresql://", "postgres://")):
         url = "postgresql+psycopg://" + url.partition("://")[2]
     try:
         parsed = make_url(url)
         _require_clear(parsed, url)
-        engine = create_engine(parsed, pool_pre_ping=not url.startswith("sqlite"))  # a file does not hang up
+        pool: dict[str, Any] = {} if connections is None else {"pool_size": connections, "max_overflow": 0}
+        engine = create_engine(parsed, pool_pre_ping=not url.startswith("sqlite"), **pool)  # a file does not hang up
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
         raise DatabaseError("CLADIST_DATABASE_URL is not a database URL (sqlite:///FILE or postgresql://...)") from None
     if engine.dialect.name == "sqlite":

@@ -4,9 +4,10 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 
 from worker.db.engine import Database
+from worker.db.statements.counts import COUNTED
 from worker.db.statements.rows import is_any_of
 from worker.db.tables import AssetRow, BundleRow, DecisionRow, JobRow, QueueRow, TenantRow
 from worker.db.transaction import Transaction
@@ -37,6 +38,34 @@ def list_jobs(
     if before is not None:
         query = query.where(JobRow.id < before)
     return [_as_dict(row) for row in tx.execute(query)]
+
+
+def page_of_jobs(
+    tx: Transaction, *, status: Status | None = None, batch: int | None = None, limit: int, before: int | None = None
+) -> tuple[list[dict[str, Any]], int | None]:
+    """The newest jobs first, and the id to go on `before`; None at the end. Without those of shadows.
+
+    Of one status no more than 10,000 jobs are looked at for a page, so that none takes long however rare the status is:
+    a page may hold few of them, or none, and not be the last.
+    """
+    window = select(JobRow.id, JobRow.status).where(JobRow.shadow.is_(False)).order_by(JobRow.id.desc())
+    if batch is not None:
+        window = window.where(JobRow.batch_id == batch)
+    elif tx.tenant_id is not None:
+        window = window.where(JobRow.tenant_id == tx.tenant_id)  # for its index: the transaction sees no others anyway
+    if before is not None:
+        window = window.where(JobRow.id < before)
+    if status is None:
+        ids = list(tx.scalars(window.with_only_columns(JobRow.id).limit(limit + 1)))
+        page, last = ids[:limit], ids[limit - 1] if len(ids) > limit else None
+    else:
+        seen = window.limit(COUNTED).subquery()
+        chosen = select(seen.c.id).where(seen.c.status == status).order_by(seen.c.id.desc())
+        page = list(tx.scalars(chosen.limit(limit)))
+        count, smallest = tx.execute(select(func.count(), func.min(seen.c.id))).one()
+        last = page[-1] if len(page) == limit else smallest if count == COUNTED else None
+    found = find_jobs(tx, page)
+    return [found[job_id] for job_id in page if job_id in found], last
 
 
 def show_job(tx: Transaction, job_id: int) -> dict[str, Any]:

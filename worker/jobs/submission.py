@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -60,6 +60,13 @@ class _Place:
     asset_id: int
     queue_id: int
     tenant_id: int
+
+
+class _Key(NamedTuple):
+    """An idempotency key, which is its tenant's own."""
+
+    tenant_id: int
+    text: str
 
 
 def submit(
@@ -125,12 +132,15 @@ def _add_jobs(
 ) -> tuple[list[Submitted], int | None]:
     """What became of each request, and the batch, which is made when there is a new job and none yet."""
     places = _places(tx, requests, destination)
-    known = _known_jobs(tx, [request.key for request in requests if request.key is not None])
+    keys = [
+        None if request.key is None else _Key(place.tenant_id, request.key)
+        for request, place in zip(requests, places, strict=True)
+    ]
+    known = _known_jobs(tx, [key for key in keys if key is not None])
     fresh: list[tuple[Request, _Place]] = []
-    owners: dict[str, tuple[int, int]] = {}  # key -> (asset, position in fresh)
+    owners: dict[_Key, tuple[int, int]] = {}  # key -> (asset, position in fresh)
     found: list[Submitted | int] = []  # a job of before, or the position in fresh
-    for request, place in zip(requests, places, strict=True):
-        key = request.key
+    for request, place, key in zip(requests, places, keys, strict=True):
         if key is not None and key in known:
             asset_id, submitted = known[key]
             _require_same_asset(request, asset_id, place)
@@ -220,13 +230,18 @@ def _metadata(tx: Transaction, request: Request) -> Any:
     return json.dumps(request.metadata)
 
 
-def _known_jobs(tx: Transaction, keys: Sequence[str]) -> dict[str, tuple[int, Submitted]]:
+def _known_jobs(tx: Transaction, keys: Sequence[_Key]) -> dict[_Key, tuple[int, Submitted]]:
     """For each key that was used: the asset, and the job."""
     if not keys:
         return {}
     found = tx.execute(
-        select(JobRow.idempotency_key, JobRow.asset_id, JobRow.id, JobRow.batch_id).where(
-            is_any_of(tx, JobRow.idempotency_key, keys)
+        select(JobRow.tenant_id, JobRow.idempotency_key, JobRow.asset_id, JobRow.id, JobRow.batch_id).where(
+            JobRow.tenant_id.in_(sorted({key.tenant_id for key in keys})),
+            is_any_of(tx, JobRow.idempotency_key, [key.text for key in keys]),
         )
     )
-    return {key: (asset_id, Submitted(job, batch)) for key, asset_id, job, batch in found if key is not None}
+    return {
+        _Key(tenant_id, key): (asset_id, Submitted(job, batch))
+        for tenant_id, key, asset_id, job, batch in found
+        if key is not None
+    }

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, not_, select
 
 import classifier
+from worker.db.statements.counts import COUNTED
 from worker.db.statements.index_choice import is_of_release, is_on_later_page
 from worker.db.statements.rows import insert_rows, is_any_of
 from worker.db.tables import AssetRow, BundleRow, DecisionRow, JobRow, LabelRow
@@ -77,10 +78,12 @@ def labels_under(
     *,
     limit: int,
     after: tuple[float, int] | None = None,
+    until: tuple[float, int] | None = None,
 ) -> Iterator[LabelledAsset]:
     """Assets at or below a node with at least this confidence, most confident first.
 
-    `after` is the (confidence, asset id) of the last asset of the page before: pages far back cost no more.
+    `after` is the (confidence, asset id) of the last asset of the page before: pages far back cost no more. Nothing
+    behind the place `until` is looked at.
     """
     query = (
         select(
@@ -103,8 +106,37 @@ def labels_under(
     )
     if after is not None:
         query = query.where(is_on_later_page(*after))
+    if until is not None:
+        query = query.where(not_(is_on_later_page(*until)))
     for row in tx.execute(query):
         yield LabelledAsset(*row)
+
+
+def page_of_labels(
+    tx: Transaction,
+    release_id: int,
+    node_id: str,
+    min_confidence: float,
+    *,
+    limit: int,
+    after: tuple[float, int] | None = None,
+) -> tuple[list[LabelledAsset], tuple[float, int] | None]:
+    """As `labels_under`, for one tenant among many: the page, and the place to go on `after`; None at the end.
+
+    No more than 10,000 labels, of whichever tenant, are looked at for a page: it may hold few assets, or none, and not
+    be the last.
+    """
+    seen = (
+        select(LabelRow.confidence, LabelRow.asset_id)
+        .where(LabelRow.release_id == release_id, LabelRow.node_id == node_id, LabelRow.confidence >= min_confidence)
+        .order_by(LabelRow.confidence.desc(), LabelRow.asset_id.desc())
+    )
+    if after is not None:
+        seen = seen.where(is_on_later_page(*after))
+    last = tx.execute(seen.offset(COUNTED - 1).limit(1)).one_or_none()
+    end = None if last is None else (last.confidence, last.asset_id)
+    page = list(labels_under(tx, release_id, node_id, min_confidence, limit=limit, after=after, until=end))
+    return page, (page[-1].confidence, page[-1].asset_id) if len(page) == limit else end
 
 
 def _labelled_by_later_jobs(tx: Transaction, claims: Sequence[Claim], release_id: int) -> set[int]:

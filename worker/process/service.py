@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 
+from worker.access.answers import purge_answers
 from worker.audit.chain import Linker
 from worker.dispatch.relay import Publish, relay_once
 from worker.errors import DatabaseError
@@ -139,3 +140,4 @@ def _purges(services: Services) -> Iterator[Iterable[int]]:
     yield give_up_deliveries(database)
     yield purge_deliveries(database, kept)
     yield purge_events(database, kept)
+    yield purge_answers(database)

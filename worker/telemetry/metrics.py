@@ -54,6 +54,12 @@ WEBHOOK_LAG = Gauge(
     ["webhook"],
     registry=REGISTRY,
 )
+API_REQUESTS = Counter(
+    "cladist_api_requests", "Requests that were answered.", ["method", "route", "status"], registry=REGISTRY
+)
+API_SECONDS = Histogram(
+    "cladist_api_seconds", "Time to answer a request.", ["route"], buckets=_SECONDS, registry=REGISTRY
+)
 OLDEST_PENDING = Gauge("cladist_oldest_pending_seconds", "Age of the oldest queued job.", registry=REGISTRY)
 OUTBOX_LAG = Gauge("cladist_outbox_lag_seconds", "How long the first due outbox row waits.", registry=REGISTRY)
 JOBS = Gauge("cladist_jobs", "Jobs by status, counted up to 10,000.", ["status"], registry=REGISTRY)

@@ -26,9 +26,9 @@ _HEADER = re.compile(
     r"x-[\w-]{0,40}(?:token|auth|key|secret|signature|credential)[\w-]{0,40}): ?)(?!\*\*\*)[^\r\n\"'\\]+"
 )
 _BEARER = re.compile(r"(?i)\b(bearer|basic)( |%20|\+)[\w.~+/=%-]{8,}")
-_KNOWN_KINDS = re.compile(  # JSON web tokens, keys of AWS, GitHub, Slack and OpenAI, secrets of webhooks
-    r"\b(?:eyJ[\w-]{10,}\.[\w-]{5,}(?:\.[\w-]*)?|(?:AKIA|ASIA)[A-Z0-9]{16}|gh[opsur]_\w{20,}|xox[a-z]-[\w-]{10,}|"
-    r"sk-[\w-]{20,}|whsec_[\w+/-]{16,}={0,2})"
+_KNOWN_KINDS = re.compile(  # our own keys, JSON web tokens, keys of AWS, GitHub, Slack and OpenAI, secrets of webhooks
+    r"\b(?:cladist_\d{1,9}_[\w-]{20,}|eyJ[\w-]{10,}\.[\w-]{5,}(?:\.[\w-]*)?|(?:AKIA|ASIA)[A-Z0-9]{16}|gh[opsur]_\w{20,}|"
+    r"xox[a-z]-[\w-]{10,}|sk-[\w-]{20,}|whsec_[\w+/-]{16,}={0,2})"
 )
 _PLAIN = "sslmode|target_session_attrs|application_name|connect_timeout"
 _LONG_VALUE = re.compile(rf"([?&](?!(?:{_PLAIN})=)[\w.%~-]+=)[^&\s\"'\\,;<>]{{8,}}")

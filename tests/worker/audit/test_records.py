@@ -13,6 +13,7 @@ from worker.audit.records import (
     ActivationRecord,
     DeletionRecord,
     ImportRecord,
+    KeyRecord,
     Record,
     ReviewRecord,
     RoutingRecord,
@@ -30,6 +31,7 @@ ALL: tuple[Record, ...] = (
     ActivationRecord(at=AT, tenant=0, what="policy", how="rollback", name="m", version="3", previous="4", by="ana"),
     DeletionRecord(at=AT, tenant=2, asset_sha256="a" * 64, job_count=4, by="ana"),
     ImportRecord(at=AT, tenant=0, name="known", version=2, entry_count=7, by="ana"),
+    KeyRecord(at=AT, tenant=1, how="create", key=3, scopes="read,submit", by="ana"),
 )
 
 
@@ -49,7 +51,7 @@ def test_a_record_is_read_as_it_was_written(database: Database) -> None:
     with database.read() as tx:
         rows = tx.scalars(select(AuditRecordRow).order_by(AuditRecordRow.id)).all()
     assert tuple(read_record(row.kind, row.content) for row in rows) == ALL
-    assert [row.tenant_id for row in rows] == [1, 1, 0, 2, 0]
+    assert [row.tenant_id for row in rows] == [1, 1, 0, 2, 0, 1]
     assert all(row.hash == sha256(row.content.encode()).hexdigest() for row in rows)
 
 

@@ -122,6 +122,10 @@ NEEDS: dict[str, tuple[list[str], list[str]]] = {  # path -> options, arguments
     "queues resume": ([], ["none"]),
     "reclassify": (["--failed", "--dry-run"], []),
     "labels": (["--under", "shape"], []),
+    "keys create": (["--scope", "read"], []),
+    "keys rotate": ([], ["7"]),
+    "keys revoke": ([], ["7"]),
+    "serve": (["--check"], []),
     "top": (["--once"], []),
 }
 MAY_FAIL = ("predict", "jobs wait")  # with 1, as work that failed

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from worker.db.tables import AssetRow, Base, DeletionRow, JobRow
+from worker.db.tenancy import OF_EVERY_TENANT
 from worker.db.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ def reserve_job_ids(tx: Transaction, count: int) -> list[int]:
 
 def last_job_id(tx: Transaction) -> int:
     """The largest id that a job has, or had when an asset was deleted with its jobs; 0 before the first."""
-    deleted = tx.scalar(select(DeletionRow.last_job_id).order_by(DeletionRow.id.desc()).limit(1))
-    return max(tx.scalar(select(func.max(JobRow.id))) or 0, deleted or 0)
+    newest = select(DeletionRow.last_job_id).order_by(DeletionRow.id.desc()).limit(1)
+    deleted = tx.scalar(newest, execution_options=OF_EVERY_TENANT)
+    return max(tx.scalar(select(func.max(JobRow.id)), execution_options=OF_EVERY_TENANT) or 0, deleted or 0)
 
 
 def _execute_many(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -1,5 +1,6 @@
 """The tables. Rows are small where there are many: labels name release and bundle by number."""
 
+from worker.db.tables.access import AnswerRow, KeyRow
 from worker.db.tables.answers import DecisionRow, LabelRow, RelabellingRow, ReviewRow
 from worker.db.tables.assets import AssetRow, DeletionRow, TenantRow
 from worker.db.tables.base import (
@@ -28,6 +29,7 @@ __all__ = [
     "HUMAN",
     "REVISION",
     "AliasRow",
+    "AnswerRow",
     "AssetRow",
     "AuditLinkRow",
     "AuditRecordRow",
@@ -41,6 +43,7 @@ __all__ = [
     "HashEntryRow",
     "HashListRow",
     "JobRow",
+    "KeyRow",
     "LabelRow",
     "NodeRow",
     "OutboxRow",

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase
 
-REVISION = "0007"  # of the migration that makes these tables: a test holds it to the newest one
+REVISION = "0008"  # of the migration that makes these tables: a test holds it to the newest one
 HUMAN = 0  # the bundle number of labels that people gave
 DEFAULT_TAXONOMY = "default"
 DEFAULT_QUEUE = DEFAULT_TENANT = "default"  # both are there from the first, with the number 1

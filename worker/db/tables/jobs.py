@@ -77,6 +77,8 @@ class JobRow(Base):
         Index(None, "status", "id"),
         Index(None, "asset_id"),
         Index("ix_jobs_shadows", "bundle_id", "id", sqlite_where=text("shadow"), postgresql_where=text("shadow")),
+        Index(None, "tenant_id", "id"),
+        UniqueConstraint("tenant_id", "idempotency_key"),
         Index(
             "ix_jobs_batch_id_id",
             "batch_id",
@@ -101,7 +103,7 @@ class JobRow(Base):
     attempt: Mapped[int] = mapped_column(Integer, default=0)
     charged: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))  # attempts, of its budget
     alone: Mapped[bool] = mapped_column(default=False, server_default=text("false"))  # how the last attempt was made
-    idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
+    idempotency_key: Mapped[str | None] = mapped_column(Text)  # of the tenant
     worker: Mapped[str | None] = mapped_column(Text)
     code: Mapped[Code | None] = mapped_column(Word(Code, 32))
     message: Mapped[str | None] = mapped_column(Text)
