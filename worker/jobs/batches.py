@@ -132,7 +132,8 @@ def failed_jobs(tx: Transaction, batch: int, limit: int) -> list[int]:
     found: list[int] = []
     for status in FAILURES:
         failed = select(JobRow.id).where(JobRow.batch_id == batch, JobRow.status == status)
-        found += tx.scalars(failed.order_by(JobRow.id).limit(limit))
+        in_order = failed.order_by(JobRow.id + 0)  # not by the index of states and ids, which has those of all batches
+        found += tx.scalars(in_order.limit(limit))
     return sorted(found)[:limit]
 
 

@@ -16,10 +16,10 @@ from worker.jobs.submission import Request, submit
 
 pytestmark = pytest.mark.usefixtures("bundle")
 
-# What all tenants share, and what is reached through a job, an asset, a list or a policy only.
+# What all tenants share, and what is reached through a job, an asset, a list, a policy or a webhook only.
 WITHOUT_TENANT = {
-    "AliasRow", "BundleRow", "DecisionRow", "HashEntryRow", "LabelRow", "NodeRow", "PolicyNodesRow", "QueueRow",
-    "RelabellingRow", "ReleaseRow", "ReviewRow", "SinkRow",
+    "AliasRow", "BundleRow", "DecisionRow", "DeliveryRow", "HashEntryRow", "LabelRow", "NodeRow", "PolicyNodesRow",
+    "QueueRow", "RelabellingRow", "ReleaseRow", "ReviewRow", "SinkRow",
 }  # fmt: skip
 
 
