@@ -84,7 +84,7 @@ def _contradictions(rule: Rule, nodes: PolicyNodes | None) -> Iterator[str]:
     """Why no asset at all can fulfil the structured conditions."""
     if_ = rule.if_
     low, high = if_.min_confidence, if_.max_confidence
-    if low is not None and high is not None and low >= high and high < 1:
+    if low is not None and high is not None and low >= high:
         yield f"can never match: min_confidence {low:g} is not below max_confidence {high:g}"
     if if_.unlike and low is not None and if_.under is None and if_.level is None:
         yield "can never match: what is unlike anything is not decided, and so has no min_confidence"

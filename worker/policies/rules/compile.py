@@ -186,8 +186,7 @@ def _conditions(
 
 def _look(if_: If, nodes: PolicyNodes, thresholds: Mapping[str, float]) -> Condition | None:
     """The condition on what the asset is, and how sure that is."""
-    high = if_.max_confidence if if_.max_confidence != 1 else None  # no confidence is more
-    said = (if_.min_confidence, high, if_.max_margin)
+    said = (if_.min_confidence, if_.max_confidence, if_.max_margin)
     bounds = None if said == (None, None, None) else Bounds(*said)
     if if_.level is not None:
         under = None if if_.under is None else nodes.find_all(if_.under)

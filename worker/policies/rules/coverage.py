@@ -11,7 +11,7 @@ _MINUTES = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """A rule's structured part with node ids; nodes None: any. low, high: of the confidence, where it is asked."""
+    """A rule's structured part with node ids; None: nothing is asked."""
 
     if_: If
     when: str | None
@@ -42,17 +42,16 @@ class Reach:
     @property
     def needs_best_path(self) -> bool:
         """Whether a node that it names must be on the best path."""
-        bounded = self.if_.max_confidence not in (None, 1) or self.if_.max_margin is not None
+        bounded = self.if_.max_confidence is not None or self.if_.max_margin is not None
         return bounded and self.if_.level is None and self.under is not None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The confidences that it takes, [low, high); None where it asks what is decided."""
         if_ = self.if_
-        if (if_.min_confidence, if_.max_margin) == (None, None) and if_.max_confidence in (None, 1):
+        if (if_.min_confidence, if_.max_confidence, if_.max_margin) == (None, None, None):
             return None
-        high = if_.max_confidence
-        return if_.min_confidence or 0.0, 2.0 if high is None or high == 1 else high
+        return if_.min_confidence or 0.0, 2.0 if if_.max_confidence is None else if_.max_confidence
 
 
 def covers(earlier: Sequence[Reach], later: Reach, nodes: PolicyNodes | None) -> list[int]:
@@ -108,7 +107,7 @@ def _takes_interval(first: Reach, later: Reach, nodes: PolicyNodes | None) -> bo
         return False
     if mine is not None and its is not None and first.under == later.under:
         return mine[0] <= its[0] and its[1] <= mine[1]
-    is_one_sided = first.if_.max_confidence in (None, 1) and first.if_.max_margin is None
+    is_one_sided = first.if_.max_confidence is None and first.if_.max_margin is None
     if first.under is None or later.under is None or not is_one_sided:
         return False
     floor = later.if_.min_confidence
@@ -119,9 +118,7 @@ def _takes_decided(first: Reach, later: Reach, nodes: PolicyNodes | None) -> boo
     """Both ask what is decided: below nodes, or at least so deep; of both at once nothing is concluded."""
     a, b = first.if_.level, later.if_.level
     if a == b:
-        return first.under is None or (
-            later.under is not None and _all_below(later.under, first.under, nodes) and (a is None or nodes is not None)
-        )
+        return first.under is None or (later.under is not None and _all_below(later.under, first.under, nodes))
     return first.under is None and later.under is None and a is not None and b is not None and b >= a
 
 

@@ -119,6 +119,11 @@ def _hours(text: str) -> str:
     return text
 
 
+def _bound(high: float | None) -> float | None:
+    """No confidence is more than 1: as a bound it says nothing."""
+    return None if high == 1 else high
+
+
 class If(_Part):
     """The structured conditions, all of which must hold."""
 
@@ -129,7 +134,9 @@ class If(_Part):
         default=None, ge=1, le=10_000, description="The level that is looked at: of the decision, or of confidences."
     )
     min_confidence: Probability | None = Field(default=None, description="At least this calibrated probability.")
-    max_confidence: Probability | None = Field(default=None, description="Less than this calibrated probability.")
+    max_confidence: Annotated[Probability | None, AfterValidator(_bound)] = Field(
+        default=None, description="Less than this calibrated probability."
+    )
     max_margin: Probability | None = Field(
         default=None, description="The best of its level is at most so much above the second."
     )
