@@ -18,12 +18,10 @@ from worker.db.engine import Database
 from worker.db.tables import EVERY_TENANT, PolicyRow, TenantRow
 from worker.db.transaction import Transaction
 from worker.events.outbox import Event, record_events
-from worker.policies.mapped_nodes import known_nodes, map_nodes
 from worker.policies.routings import StoredRouting, changed, store_routings
 from worker.policies.rules.compile import CompiledPolicy, Routing
 from worker.policies.rules.facts import Facts
-from worker.policies.rules.nodes import PolicyNodes
-from worker.policies.versions import stored_document
+from worker.policies.stored import compile_version
 from worker.states import EventKind
 
 _KEPT = 256  # compiled policies
@@ -96,15 +94,9 @@ class Router:
         return found
 
     def _compile(self, policy_id: int, release_id: int, hierarchy: Hierarchy) -> _Compiled:
-        with self._database.read() as tx:
-            row = tx.get_one(PolicyRow, policy_id)
-            document, version, sha256 = stored_document(row), row.version, row.sha256
-            is_own = row.release_id == release_id
-            mapped = known_nodes(tx, policy_id, release_id)
-        if mapped is None:
-            mapped = map_nodes(self._database, policy_id, release_id)
-        policy = CompiledPolicy(document, PolicyNodes(None, hierarchy, mapped))
-        compiled = _Compiled(policy, version, sha256, math.inf if is_own else time.monotonic() + _MAPPED_S)
+        row, policy = compile_version(self._database, policy_id, release_id, hierarchy)
+        until = math.inf if row.release_id == release_id else time.monotonic() + _MAPPED_S
+        compiled = _Compiled(policy, row.version, row.sha256, until)
         with self._lock:
             self._compiled[policy_id, release_id] = compiled
             while len(self._compiled) > _KEPT:

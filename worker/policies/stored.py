@@ -68,6 +68,19 @@ def find_case(tx: Transaction, job_id: int) -> StoredCase:
     return found[0]
 
 
+def compile_version(
+    database: Database, policy_id: int, release_id: int, hierarchy: Hierarchy
+) -> tuple[PolicyRow, CompiledPolicy]:
+    """A version, and itself compiled for a release. Not inside a transaction: releases may have to be compared."""
+    with database.read() as tx:
+        row = tx.get_one(PolicyRow, policy_id)
+        document = stored_document(row)
+        mapped = known_nodes(tx, policy_id, release_id)
+    if mapped is None:
+        mapped = map_nodes(database, policy_id, release_id)
+    return row, CompiledPolicy(document, PolicyNodes(None, hierarchy, mapped))
+
+
 _KEPT_RELEASES = 4  # predictions are read in the order of jobs, so that releases come one after the other
 
 
@@ -106,12 +119,7 @@ class CompiledVersions:
         key = policy_id, release
         if key not in self._compiled:
             number, hierarchy = self._releases.get(release)
-            with self._database.read() as tx:
-                document = stored_document(tx.get_one(PolicyRow, policy_id))
-                mapped = known_nodes(tx, policy_id, number)
-            if mapped is None:
-                mapped = map_nodes(self._database, policy_id, number)
-            self._compiled[key] = CompiledPolicy(document, PolicyNodes(None, hierarchy, mapped))
+            self._compiled[key] = compile_version(self._database, policy_id, number, hierarchy)[1]
             kept = list(dict.fromkeys(each for _, each in self._compiled))[-_KEPT_RELEASES:]
             self._compiled = {each: policy for each, policy in self._compiled.items() if each[1] in kept}
         return self._compiled[key]
